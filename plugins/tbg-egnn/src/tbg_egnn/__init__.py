@@ -1,0 +1,1 @@
+"""E(3)-equivariant graph neural network vector fields and the checkpoints trained with them."""

@@ -1,0 +1,141 @@
+"""The equivariant graph neural network field of the transferable Boltzmann generator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tbg_core.contracts.field import Symmetry, VectorField
+from tbg_core.errors import UnsupportedSystemError
+from tbg_core.molecule import Molecule
+from tbg_egnn.divergence import velocity_and_divergence
+from tbg_egnn.encodings import ENCODINGS, classes
+from tbg_egnn.layer import EGNNLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tbg_core.contracts.system import Batch, System
+    from tbg_egnn.config import EGNNConfig
+
+PAPER_RANGE = 15.0
+
+
+class EGNN(VectorField):
+    """E(3)-equivariant field, v = x^L - x^0 with the centroid removed (Klein & Noe 2024, eqs. 8-10).
+
+    The network sees distances only, so it generates both mirror images; the sampler folds them.
+    ``output_embedding`` and the last node network belong to the published architecture and parameter counts,
+    although nothing reads what they compute.
+
+    Args:
+        config: Options; ``n_features`` must be known (:meth:`adapt` finds it).
+    """
+
+    symmetry: ClassVar[Symmetry] = Symmetry("E3", permutation=True)
+
+    def __init__(self, config: EGNNConfig) -> None:
+        super().__init__()
+        if config.n_features is None:
+            raise UnsupportedSystemError(
+                "the EGNN does not know the length of its encoding.", fix="Give the field option n_features."
+            )
+        self.config = config
+        n_inputs = config.n_features + 1 + 2 * config.time_frequencies
+        self.embedding = nn.Linear(n_inputs, config.width)
+        self.output_embedding = nn.Linear(config.width, n_inputs)
+        step = PAPER_RANGE / config.layers
+        self.layers = nn.ModuleList(EGNNLayer(config.width, step) for _ in range(config.layers))
+        self._encodings: dict[str, Tensor] = {}
+
+    @classmethod
+    def adapt(cls, config: EGNNConfig, systems: Sequence[System]) -> EGNNConfig:
+        """Fixes the length of the encoding from the training molecules."""
+        if config.n_features is not None:
+            return config
+        encode = ENCODINGS[config.encoding]
+        return config.model_copy(update={"n_features": max(encode(_molecule(s)).shape[1] for s in systems)})
+
+    def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
+        """Velocity [B, N, 3]; see :class:`~tbg_core.contracts.field.VectorField`."""
+        n = x.shape[1]
+        off_diagonal = 1.0 - torch.eye(n, dtype=x.dtype, device=x.device)
+        edge_mask = off_diagonal.view(1, n, n, 1)
+        if batch.mask is not None:
+            present = batch.mask.to(x.dtype)
+            edge_mask = edge_mask * (present.unsqueeze(2) * present.unsqueeze(1)).unsqueeze(-1)
+        v = self.displacement(self._embed(t, batch, x), x, edge_mask)
+        if batch.mask is None:
+            return v - v.mean(dim=1, keepdim=True)
+        present = batch.mask.to(x.dtype).unsqueeze(-1)
+        return (v - (v * present).sum(1, keepdim=True) / present.sum(1, keepdim=True)) * present
+
+    def displacement(self, h: Tensor, x: Tensor, edge_mask: Tensor) -> Tensor:
+        """x^L - x^0 [B, N, 3] from embedded features h [B, N, H]; pure tensor code, fit for compilation."""
+        a = (x.unsqueeze(2) - x.unsqueeze(1)).square().sum(-1)
+        y = x
+        for layer in self.layers:
+            h, y = layer(h, y, a, edge_mask)
+        return y - x
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compiles the layers (static shapes); the rest is cheap and depends on Python objects."""
+        kwargs.setdefault("dynamic", False)
+        self.displacement = torch.compile(self.displacement, *args, **kwargs)  # type: ignore[method-assign]
+
+    def velocity_and_divergence(
+        self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Velocity and exact divergence [B], by the structured rule of :mod:`tbg_egnn.divergence`."""
+        h = self._embed(t, batch, x)
+        velocity, divergence = torch.zeros_like(x), torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        layers = list(self.layers)
+        for row in range(len(x)):
+            n = x.shape[1] if batch.mask is None else int(batch.mask[row].sum())
+            v, div = velocity_and_divergence(layers, h[row, :n], x[row, :n])  # type: ignore[arg-type]
+            velocity[row, :n] = v - v.mean(0, keepdim=True)
+            divergence[row] = div
+        return velocity, divergence
+
+    def atom_classes(self, system: System) -> Tensor:
+        """Atoms with equal encodings."""
+        return torch.from_numpy(classes(ENCODINGS[self.config.encoding](_molecule(system))))
+
+    def _embed(self, t: Tensor, batch: Batch, x: Tensor) -> Tensor:
+        n = x.shape[1]
+        table = torch.stack([self._encoding(s, n) for s in batch.systems]).to(x)
+        features = table[batch.index] if len(batch.systems) > 1 else table.expand(len(x), -1, -1)
+        time = [t.to(x).view(-1, 1)]
+        if self.config.time_frequencies:
+            k = torch.arange(1, self.config.time_frequencies + 1, dtype=x.dtype, device=x.device)
+            phase = np.pi * time[0] * k
+            time += [phase.sin(), phase.cos()]
+        clock = torch.cat(time, dim=1).unsqueeze(1).expand(-1, n, -1)
+        return self.embedding(torch.cat([features, clock], dim=-1))  # type: ignore[no-any-return]
+
+    def _encoding(self, system: System, n: int) -> Tensor:
+        """Encoding [n, F] of a system, padded with zero rows to n atoms."""
+        cached = self._encodings.get(system.key)
+        if cached is None:
+            features = ENCODINGS[self.config.encoding](_molecule(system))
+            if features.shape[1] != self.config.n_features:
+                raise UnsupportedSystemError(
+                    f"{system.name} needs {features.shape[1]} features in the {self.config.encoding} encoding, "
+                    f"but this network was made for {self.config.n_features}.",
+                    fix="Use a checkpoint trained for this kind of molecule, or train one with --from-scratch.",
+                )
+            cached = torch.from_numpy(features)
+            self._encodings[system.key] = cached
+        return nn.functional.pad(cached, (0, 0, 0, n - len(cached)))
+
+
+def _molecule(system: System) -> Molecule:
+    if not isinstance(system, Molecule):
+        raise UnsupportedSystemError(
+            f"the EGNN is made for molecules, and {system.name} is none.",
+            fix="Choose a field for vectors, e.g. --model mlp.",
+        )
+    return system

@@ -1,0 +1,22 @@
+"""What this distribution adds to tbg."""
+
+from __future__ import annotations
+
+from tbg_core.registry import ComponentSpec, hookimpl
+
+
+@hookimpl
+def tbg_components() -> list[ComponentSpec]:
+    """The EGNN field, with its shipped checkpoints."""
+    return [
+        ComponentSpec(
+            kind="field",
+            name="egnn",
+            summary="E(3)- and permutation-equivariant graph network of the transferable Boltzmann generator",
+            target="tbg_egnn.egnn:EGNN",
+            config="tbg_egnn.config:EGNNConfig",
+            capabilities=frozenset({"molecules", "exact-divergence"}),
+            checkpoints="tbg_egnn.checkpoints",
+            citation="Klein & Noe, NeurIPS 2024, arXiv:2406.14426; Satorras et al., ICML 2021, arXiv:2102.09844",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Peptides, PDB files, force fields and molecular dynamics with OpenMM."""

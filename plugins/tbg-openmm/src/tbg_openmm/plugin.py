@@ -1,0 +1,63 @@
+"""What this distribution adds to tbg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tbg_core.registry import ComponentSpec, hookimpl
+
+if TYPE_CHECKING:
+    from tbg_core.registry.hooks import RunEvent
+
+_CITATION = "Eastman et al., J. Phys. Chem. B 128, 109 (2024)"
+
+
+@hookimpl
+def tbg_components() -> list[ComponentSpec]:
+    """Two sources of molecules, an energy and a dynamics."""
+    molecules = frozenset({"molecules"})
+    return [
+        ComponentSpec(
+            kind="system",
+            name="peptide",
+            summary="Peptides built from a sequence (GF) or residue codes with caps (ACE-ALA-NME)",
+            target="tbg_openmm.peptide:PeptideSource",
+            config="tbg_openmm.config:PeptideConfig",
+            capabilities=molecules,
+            citation="Tien et al. (PeptideBuilder), PeerJ 1, e80 (2013)",
+        ),
+        ComponentSpec(
+            kind="system",
+            name="pdb",
+            summary="A complete peptide from a PDB file, in the atom order of the file",
+            target="tbg_openmm.pdb:PdbSource",
+            config="tbg_openmm.config:PdbConfig",
+            capabilities=molecules,
+        ),
+        ComponentSpec(
+            kind="energy",
+            name="openmm",
+            summary="Classical force fields with implicit solvent (Amber presets) through OpenMM",
+            target="tbg_openmm.backend:OpenMMBackend",
+            config="tbg_openmm.config:OpenMMConfig",
+            capabilities=frozenset({"molecules", "gradients"}),
+            citation=_CITATION,
+        ),
+        ComponentSpec(
+            kind="dynamics",
+            name="openmm",
+            summary="Langevin dynamics with temperature replica exchange, in blocks that can be made again",
+            target="tbg_openmm.dynamics:OpenMMDynamics",
+            config="tbg_openmm.config:OpenMMDynamicsConfig",
+            capabilities=molecules,
+            citation=_CITATION,
+        ),
+    ]
+
+
+@hookimpl
+def tbg_run_finished(run: RunEvent) -> None:
+    """Writes samples.xtc and proposal.xtc into the folder of a run that made an ensemble of a molecule."""
+    from tbg_openmm.trajectory import write_run_trajectories
+
+    write_run_trajectories(run.folder)

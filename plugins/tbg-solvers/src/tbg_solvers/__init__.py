@@ -1,0 +1,1 @@
+"""Explicit Runge-Kutta integrators for tbg."""

@@ -1,0 +1,65 @@
+"""Independent exact samples in the place of a simulation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from typing_extensions import override
+
+from tbg_core.contracts.dynamics import Block, Dynamics, State, Walker
+from tbg_core.errors import EnergyError
+from tbg_core.randomness import generator
+from tbg_toys.target import ToyTarget
+
+if TYPE_CHECKING:
+    from tbg_core.contracts.energy import Target
+    from tbg_toys.config import ExactSamplerConfig
+
+
+class ExactWalker(Walker):
+    """Draws every block anew from the exact distribution."""
+
+    def __init__(self, target: ToyTarget) -> None:
+        self.target = target
+
+    @override
+    def start(self, seed: int, walker: int) -> State:
+        """One sample: ``position`` [d]."""
+        return {"position": self._draw(1, seed, walker, "start")[0]}
+
+    @override
+    def advance(self, state: State, frames: int, seed: int, walker: int, block: int) -> Block:
+        """Draws ``frames`` samples; the state passes from hand to hand but decides nothing."""
+        positions = self._draw(frames, seed, walker, block).astype(np.float32)
+        # The energy belongs to the coordinates that are stored, after rounding.
+        x = torch.from_numpy(positions.astype(np.float64))
+        last = x[-1].numpy().copy() if frames else state["position"].copy()
+        basin = self.target.basin(x).numpy()
+        return Block(
+            positions=positions,
+            reduced_energy=self.target.reduced_energy(x).numpy(),
+            statistics={"basin_counts": np.bincount(basin, minlength=2).astype(np.float64)},
+            state={"position": last},
+        )
+
+    def _draw(self, count: int, seed: int, walker: int, block: int | str) -> np.ndarray:
+        stream = generator(seed, self.target.system.key, "exact-sampler", walker, block)
+        return self.target.draw(stream, count)
+
+
+class ExactSampler(Dynamics):
+    """Makes data sets of toys without correlation: the energies of this plugin know how to draw samples."""
+
+    def __init__(self, config: ExactSamplerConfig) -> None:
+        self.frame_interval_ps = config.frame_interval_ps
+
+    @override
+    def bind(self, target: Target) -> ExactWalker:
+        if not isinstance(target, ToyTarget):
+            raise EnergyError(
+                f"Dynamics exact-sampler cannot sample {target.system.name}: only toys can be drawn exactly.",
+                fix="Use a dynamics that simulates, e.g. openmm.",
+            )
+        return ExactWalker(target)

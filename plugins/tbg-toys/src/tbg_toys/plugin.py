@@ -1,0 +1,72 @@
+"""What this plugin provides; imports nothing heavy."""
+
+from __future__ import annotations
+
+from tbg_core.registry import ComponentSpec, hookimpl
+
+_CONFIG = "tbg_toys.config"
+_TOYS = frozenset({"toys"})
+
+
+@hookimpl
+def tbg_components() -> list[ComponentSpec]:
+    """A source of toy systems, their energies, two fields, and a dynamics that samples exactly."""
+    return [
+        ComponentSpec(
+            kind="system",
+            name="toy",
+            summary="Toy systems on R^d: double wells, Mueller-Brown, Gaussians.",
+            target="tbg_toys.system:ToySource",
+            config=f"{_CONFIG}:ToyConfig",
+            capabilities=_TOYS,
+        ),
+        ComponentSpec(
+            kind="energy",
+            name="double-well",
+            summary="Quartic double well, symmetric or tilted, harmonic in further dimensions.",
+            target="tbg_toys.double_well:DoubleWell",
+            config=f"{_CONFIG}:DoubleWellConfig",
+            capabilities=_TOYS,
+        ),
+        ComponentSpec(
+            kind="energy",
+            name="mueller-brown",
+            summary="The two-dimensional surface of Mueller and Brown.",
+            target="tbg_toys.mueller_brown:MuellerBrown",
+            config=f"{_CONFIG}:MuellerBrownConfig",
+            capabilities=_TOYS,
+            citation="Mueller and Brown, Theor. Chim. Acta 53, 75 (1979)",
+        ),
+        ComponentSpec(
+            kind="energy",
+            name="gaussian-mixture",
+            summary="Mixture of isotropic Gaussians, normalised up to a known offset.",
+            target="tbg_toys.gaussian_mixture:GaussianMixture",
+            config=f"{_CONFIG}:GaussianMixtureConfig",
+            capabilities=_TOYS,
+        ),
+        ComponentSpec(
+            kind="field",
+            name="mlp",
+            summary="Multilayer perceptron on R^d with a time embedding.",
+            target="tbg_toys.mlp:MLP",
+            config=f"{_CONFIG}:MLPConfig",
+            capabilities=_TOYS,
+        ),
+        ComponentSpec(
+            kind="field",
+            name="linear",
+            summary="Linear field whose flow and log-determinant are known exactly.",
+            target="tbg_toys.linear:Linear",
+            config=f"{_CONFIG}:LinearConfig",
+            capabilities=_TOYS,
+        ),
+        ComponentSpec(
+            kind="dynamics",
+            name="exact-sampler",
+            summary="Independent exact samples of a toy in place of a simulation.",
+            target="tbg_toys.exact_sampler:ExactSampler",
+            config=f"{_CONFIG}:ExactSamplerConfig",
+            capabilities=_TOYS,
+        ),
+    ]

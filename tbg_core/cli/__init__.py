@@ -1,0 +1,1 @@
+"""The command ``tbg``: one file per verb, imported when it is used."""

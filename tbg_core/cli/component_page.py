@@ -1,0 +1,91 @@
+"""One component for reading: what it is, its slots, and its options."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from tbg_core.registry import ComponentSpec, Registry
+
+_UNIT = re.compile(r"\(([^()]*)\)\s*[.;]?\s*$|\(([^()]{1,12})\)[.;]")
+
+
+def print_page(registry: Registry, spec: ComponentSpec) -> None:
+    """Prints the page of ``spec``; imports its config, not its code."""
+    console = Console(highlight=False)
+    provider = registry.provider(spec.kind, spec.name)
+    console.print(f"[bold]{spec.name}[/bold], {spec.kind}: {escape(spec.summary)}")
+    console.print(f"from {provider.distribution} {provider.version}, {spec.maturity}", style="dim")
+    if spec.citation:
+        console.print(escape(spec.citation), style="dim")
+    for slot, kind in spec.slots.items():
+        names = ", ".join(registry.names(kind)) or "none installed"
+        console.print(f"slot [bold]{slot}[/bold] takes: {names}")
+    rows = option_rows(registry.config_class(spec.kind, spec.name).model_json_schema())
+    if not rows:
+        console.print("no options")
+        return
+    table = Table("option", "type", "default", "unit", "meaning", box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+    key = "model" if spec.kind in {"field", "proposal"} else spec.kind
+    console.print(f"Set one with: -s {key}.{rows[0][0]}=VALUE", style="dim")
+
+
+def option_rows(schema: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Name, type, default, unit and meaning of each option in a component's JSON schema."""
+    required = set(schema.get("required", ()))
+    rows = []
+    for name, field in schema.get("properties", {}).items():
+        meaning = " ".join(str(field.get("description", "")).split())
+        default = "required" if name in required else _plain(field.get("default"))
+        rows.append((name, _type(field), default, unit_of(name, meaning), meaning))
+    return rows
+
+
+def unit_of(name: str, meaning: str) -> str:
+    """The unit in a description such as ``"Time step (fs)."``, or in a name such as ``temperature_K``."""
+    match = _UNIT.search(meaning)
+    if match is not None and len(match[1] or match[2] or "") <= 20:  # longer is a remark
+        return match[1] or match[2] or ""
+    for ending, unit in (("_K", "K"), ("_nm", "nm"), ("_fs", "fs"), ("_per_ps", "1/ps"), ("_ps", "ps")):
+        if name.endswith(ending):
+            return unit
+    return ""
+
+
+def _type(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return " | ".join(_plain(v) for v in field["enum"])
+    if "const" in field:
+        return _plain(field["const"])
+    if "anyOf" in field:
+        return " | ".join(_type(f) for f in field["anyOf"])
+    if "$ref" in field:
+        return str(field["$ref"]).rsplit("/", 1)[-1]
+    kind = str(field.get("type", "any"))
+    if kind == "array":
+        return f"list of {_type(field['items'])}" if isinstance(field.get("items"), dict) else "list"
+    return f"{kind}{_range(field)}"
+
+
+def _range(field: dict[str, Any]) -> str:
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {_plain(field[key])}" for key, sign in signs.items() if key in field]
+    return f" {', '.join(limits)}" if limits else ""
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)

@@ -1,0 +1,106 @@
+"""``tbg components``: what can be named in a config or by a flag."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tbg_core.cli.application import make_app
+from tbg_core.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from tbg_core.registry import ComponentSpec, Registry
+
+app = make_app("List the components, show the options of one.", group=True)
+
+LIST_EXAMPLES = """[b]Examples[/b]
+
+  tbg components list
+
+  tbg components list --kind integrator
+
+  tbg components list --json"""
+
+SHOW_EXAMPLES = """[b]Examples[/b]
+
+  tbg components show dopri5
+
+  tbg components show openmm --kind energy"""
+
+Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only this kind, e.g. energy.")]
+
+
+@app.command("list", epilog=LIST_EXAMPLES)
+def list_components(kind: Kind = None, as_json: AsJson = False) -> None:
+    """List the installed components by kind."""
+    from tbg_core.registry import get_registry
+
+    registry = get_registry()
+    specs = registry.specs(kind)
+    if as_json:
+        typer.echo(json.dumps([describe(registry, s) for s in specs], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("kind", "name", "from", "maturity", "summary", box=None, header_style="bold")
+    previous = ""
+    for spec in specs:
+        provider = registry.provider(spec.kind, spec.name).distribution
+        shown = spec.kind if spec.kind != previous else ""
+        table.add_row(shown, f"[bold]{spec.name}[/bold]", provider, spec.maturity, spec.summary.rstrip("."))
+        previous = spec.kind
+    Console(highlight=False).print(table)
+
+
+def describe(registry: Registry, spec: ComponentSpec) -> dict[str, Any]:
+    """A component as ``tbg components list --json`` gives it."""
+    provider = registry.provider(spec.kind, spec.name)
+    return {
+        "kind": spec.kind,
+        "name": spec.name,
+        "summary": spec.summary,
+        "maturity": spec.maturity,
+        "plugin": provider.name,
+        "distribution": provider.distribution,
+        "version": provider.version,
+        "api_version": spec.api_version,
+        "capabilities": sorted(spec.capabilities),
+        "slots": dict(spec.slots),
+        "checkpoints": bool(spec.checkpoints),
+        "citation": spec.citation,
+    }
+
+
+@app.command("show", epilog=SHOW_EXAMPLES)
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a component.", show_default=False)],
+    kind: Kind = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a component's options with types, defaults and units."""
+    from tbg_core.cli.component_page import print_page
+    from tbg_core.errors import UnknownComponentError
+    from tbg_core.registry import get_registry
+    from tbg_core.registry.naming import FIRST_PARTY, did_you_mean
+
+    registry = get_registry()
+    kinds = [kind] if kind else [s.kind for s in registry.specs() if s.name == name]
+    kinds = kinds or [k for k, n in FIRST_PARTY if n == name][:1]
+    if not kinds:
+        names = sorted({s.name for s in registry.specs()})
+        raise UnknownComponentError(
+            f"no component is called {name!r}.{did_you_mean(name, names)}", fix="See `tbg components list`."
+        )
+    specs = [registry.spec(k, name) for k in kinds]
+    if as_json:
+        pages = [
+            {**describe(registry, s), "options": registry.config_class(s.kind, s.name).model_json_schema()}
+            for s in specs
+        ]
+        typer.echo(json.dumps(pages, indent=2))
+        return
+    for spec in specs:
+        print_page(registry, spec)

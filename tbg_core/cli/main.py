@@ -1,0 +1,195 @@
+"""The command ``tbg``: knows the verbs by name and imports the one that is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from tbg_core.cli.failures import report_failure, report_interrupt, show_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PIPELINE = "The main job, and its stages"
+LOOK = "What there is, and whether it works"
+PLUGINS = "From plugins"
+
+NO_PLUGINS: Final = "--no-plugins"
+
+
+class Verb(NamedTuple):
+    """A command, described without importing it."""
+
+    target: str
+    summary: str
+    panel: str
+
+
+VERBS: Final[dict[str, Verb]] = {
+    "run": Verb("run", "From nothing to a reweighted ensemble and its report.", PIPELINE),
+    "simulate": Verb("simulate", "Make training data by molecular dynamics.", PIPELINE),
+    "train": Verb("train", "Train a model on simulations.", PIPELINE),
+    "sample": Verb("sample", "Draw samples from a trained model, and weight them.", PIPELINE),
+    "reweight": Verb("reweight", "Weight the samples of a run for another energy.", PIPELINE),
+    "report": Verb("report", "Write the report of a run again.", PIPELINE),
+    "components": Verb("components", "List the components, show the options of one.", LOOK),
+    "plugins": Verb("plugins", "List the plugins, and what is wrong with them.", LOOK),
+    "config": Verb("config", "Complete a config file; print its schema.", LOOK),
+    "doctor": Verb("doctor", "Check the installation.", LOOK),
+}
+
+EPILOG: Final = """[b]Examples[/b]
+
+  tbg run                                  alanine dipeptide, with the model that ships
+
+  tbg run --model egnn --energy openmm --system GF -n 1000 --out runs/gf
+
+  tbg run --system ACE-NME --from-scratch  simulate, train and sample a small molecule
+
+  tbg components list --kind integrator    what can be named
+
+Any verb explains itself: [b]tbg run --help[/b]. Set TBG_DEBUG=1 to see where an error comes from."""
+
+
+class LazyGroup(TyperGroup):
+    """Lists the verbs from a table and imports a verb's module when it is used."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Our verbs in the order of work, then those of plugins."""
+        return [*VERBS, *(name for name in self._from_plugins() if name not in VERBS)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, or in a listing only its name and summary."""
+        verb = VERBS.get(cmd_name)
+        if verb is not None:
+            verb = verb._replace(target=f"tbg_core.cli.{verb.target}:app")
+        else:
+            verb = self._from_plugins().get(cmd_name)
+        if verb is None:
+            return None
+        if self._listing:
+            return TyperCommand(
+                cmd_name, help=verb.summary, rich_help_panel=verb.panel, rich_markup_mode="rich"
+            )
+        command = _load(verb.target)
+        command.name = cmd_name
+        return command
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Writes the help without importing the verbs."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a verb; an interrupt is reported by :func:`main`, not by typer."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+    @staticmethod
+    def _from_plugins() -> dict[str, Verb]:
+        from tbg_core.registry import get_registry
+
+        return {c.name: Verb(c.target, c.summary, PLUGINS) for c in get_registry().commands()}
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """The user pressed Ctrl-C."""
+
+
+def _load(target: str) -> Any:
+    """The command of ``"module:app"``, a Typer application or a function."""
+    from tbg_core.registry.registry import Registry
+
+    if target.startswith("tbg_core."):
+        module, _, attribute = target.partition(":")
+        found = getattr(import_module(module), attribute)
+    else:
+        found = Registry.load(target, f"the command {target}")
+    if not isinstance(found, typer.Typer):
+        application = typer.Typer(add_completion=False)
+        application.command()(found)
+        found = application
+    return typer.main.get_command(found)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from tbg_core import __version__
+
+        typer.echo(f"tbg {__version__}")
+        raise typer.Exit
+
+
+def _application() -> typer.Typer:
+    app = typer.Typer(
+        name="tbg",
+        cls=LazyGroup,
+        no_args_is_help=True,
+        add_completion=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        epilog=EPILOG,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def tbg(
+        version: bool = typer.Option(
+            False, "--version", callback=_version, is_eager=True, help="Print the version."
+        ),
+        no_plugins: bool = typer.Option(False, NO_PLUGINS, help="Use the core alone; works with every verb."),
+    ) -> None:
+        """Sample molecules at equilibrium.
+
+        A generative model proposes conformations with a density that is known exactly, and an energy weights
+        them. Model, energy and everything between are plugins.
+        """
+
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs ``tbg`` and exits: 0 done, 1 a check failed, 2 an error of input, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    warnings.showwarning = show_warning
+    if _take_no_plugins(arguments):
+        # In the environment, so that worker processes skip them too.
+        os.environ["TBG_DISABLE_PLUGINS"] = "*"
+    try:
+        command = typer.main.get_command(_application())
+        code = command.main(arguments, prog_name="tbg", standalone_mode=False)
+    except (KeyboardInterrupt, Interrupted, typer.Abort):
+        sys.exit(report_interrupt(arguments))
+    except BrokenPipeError:
+        # The reader (head, less) has gone; nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last resort, so that no user sees a bare traceback
+        sys.exit(report_failure(error, arguments))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _take_no_plugins(arguments: list[str]) -> bool:
+    """Removes ``--no-plugins`` from anywhere before ``--``: it must act before any verb is looked up."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    if NO_PLUGINS not in arguments[:end]:
+        return False
+    arguments[:end] = [a for a in arguments[:end] if a != NO_PLUGINS]
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""``tbg reweight``: the same draws under another energy or temperature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tbg_core.cli import options as o
+from tbg_core.cli.application import make_app
+from tbg_core.cli.machine import prepare_machine
+from tbg_core.cli.outcome import print_outcome
+from tbg_core.cli.progress import make_progress
+from tbg_core.cli.request import check_folder, check_run, overrides_for
+from tbg_core.errors import ConfigError
+
+app = make_app()
+
+EXAMPLES = """[b]Examples[/b]
+
+  tbg reweight runs/gf --temperature 330 --out runs/gf-330K
+
+  tbg reweight runs/gf -s energy.preset=amber99sbildn-obc-300K --out runs/gf-amber99
+
+The draws and their log q stay as they are; only energies are computed."""
+
+
+@app.command(epilog=EXAMPLES)
+def reweight(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
+    energy: o.Energy = None,
+    temperature: o.Temperature = None,
+    trust_forcefield: o.TrustForcefield = False,
+    override: o.Set = None,
+    out: o.Out = None,
+    resume: o.Resume = False,
+    threads: o.Threads = None,
+    max_memory: o.MaxMemory = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Weight the samples of a run for another energy or temperature, without drawing them again."""
+    workers = prepare_machine(threads=threads, max_memory=max_memory)
+    check_run(run)
+    changes: dict[str, Any] = overrides_for(
+        run,
+        override or (),
+        {"energy": energy},
+        {"temperature_K": temperature},
+        trust_forcefield=trust_forcefield,
+    )
+    if not changes:
+        raise ConfigError(
+            "nothing would change.",
+            fix="Give --energy, --temperature or an option such as -s energy.preset=NAME.",
+        )
+    folder = out or run.with_name(f"{run.name}-reweighted")
+    check_folder(folder, resume=resume)
+    from tbg_core.pipeline.reweight import reweight as reweight_pipeline
+
+    reweight_pipeline(
+        run, changes, folder, resume=resume, workers=workers, progress=make_progress(quiet=quiet)
+    )
+    print_outcome(folder)

@@ -1,0 +1,90 @@
+"""``tbg train``: a checkpoint from simulations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tbg_core.cli import options as o
+from tbg_core.cli.application import make_app
+from tbg_core.cli.machine import prepare_machine
+from tbg_core.cli.progress import make_progress
+from tbg_core.cli.request import check_inputs, make_request
+
+app = make_app()
+
+EXAMPLES = """[b]Examples[/b]
+
+  tbg train --data data/nma --model egnn --steps 4000 --out runs/train-nma
+
+  tbg train --data data/gf --data data/ga -s model.hidden=128 -s training.batch_size=256
+
+  tbg train --data data/nma --out runs/train-nma --resume    go on after an interruption
+
+The checkpoint is the folder [b]checkpoint[/b] in --out: give it to [b]tbg run --checkpoint[/b]."""
+
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="A folder that [b]tbg simulate[/b] made; repeat for more systems.",
+        rich_help_panel=o.CHOICE,
+    ),
+]
+Objective = Annotated[
+    str | None,
+    typer.Option("--objective", metavar="NAME", help="The loss that is minimised.", rich_help_panel=o.CHOICE),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        "--steps", min=1, metavar="N", help="Optimiser steps.", show_default="2000", rich_help_panel=o.STATE
+    ),
+]
+
+
+@app.command(epilog=EXAMPLES)
+def train(
+    data: Data = None,
+    model: o.Model = None,
+    prior: o.Prior = None,
+    objective: Objective = None,
+    config: o.Config = None,
+    override: o.Set = None,
+    steps: Steps = None,
+    seed: o.Seed = None,
+    out: o.Out = None,
+    resume: o.Resume = False,
+    device: o.Device = "auto",
+    threads: o.Threads = None,
+    max_memory: o.MaxMemory = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Train a model on simulated conformations."""
+    cores = prepare_machine(threads=threads, max_memory=max_memory, device=device)
+    folders = check_inputs(data or (), "--data")
+    resolved, folder = make_request(
+        config=config,
+        overrides=override,
+        components={"model": model, "prior": prior, "objective": objective},
+        values={"training.steps": steps, "seed": seed},
+        out=out,
+        resume=resume,
+        needs=["model", "objective"],
+        folder="trained",
+    )
+    from tbg_core.pipeline.train import train as train_pipeline
+
+    checkpoint = train_pipeline(
+        resolved,
+        folders,
+        folder,
+        resume=resume,
+        device=device,
+        threads=cores,
+        progress=make_progress(quiet=quiet),
+    )
+    typer.echo(f"checkpoint  {checkpoint}")

@@ -1,0 +1,83 @@
+"""Completes a configuration, so that ``config.yaml`` of a run says everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tbg_core.config.load import make_config
+from tbg_core.config.run_config import COMPONENT_KEYS, DEFAULT_NAMES, SLOT_KEYS, RunConfig
+from tbg_core.errors import PluginError, UnknownComponentError
+from tbg_core.registry.registry import get_registry
+
+if TYPE_CHECKING:
+    from tbg_core.registry.registry import Registry
+
+_PLAIN = ("energy", "objective", "sampler", "dynamics")
+
+
+def resolve(config: RunConfig, needs: Iterable[str] = (), registry: Registry | None = None) -> RunConfig:
+    """The same run with every option of every component written out; resolving twice changes nothing.
+
+    A component that was neither named by the user nor is needed, and whose plugin is not installed, becomes
+    None, so that a toy can be sampled without a force field.
+
+    Args:
+        config: What the user asked for.
+        needs: Keys whose components the run cannot do without.
+        registry: Where to look; the installed components by default.
+
+    Raises:
+        ConfigError: If a component or an option is unknown, in one line.
+        PluginError: If a component's plugin does not work.
+        UnsupportedSystemError: If the system is not understood.
+    """
+    registry = registry or get_registry()
+    required = set(needs) | {key for key in COMPONENT_KEYS if _was_given(config, key)}
+    data: dict[str, Any] = config.model_dump(mode="json")
+    data["system"] = registry.complete("system", registry.resolve_system(config.system))
+    for key in _PLAIN:
+        if data[key] is not None:
+            data[key] = _complete(registry, COMPONENT_KEYS[key], data[key], needed=key in required)
+    data.update(_model(config, registry, required))
+    return make_config({key: value for key, value in data.items() if value is not None or key in _OPTIONAL})
+
+
+_OPTIONAL = {"prior", "integrator", "likelihood", "objective", "dynamics", "temperature_K"}
+
+
+def proposal_reference(config: RunConfig, registry: Registry | None = None) -> dict[str, Any]:
+    """The reference that builds the proposal of ``config`` with all its slots.
+
+    Raises:
+        ConfigError: If a slot is given that the proposal lacks.
+    """
+    given = {key: getattr(config, key) for key in SLOT_KEYS if _was_given(config, key)}
+    defaults = {key: getattr(config, key) for key in SLOT_KEYS}
+    return (registry or get_registry()).resolve_model(config.model, given, defaults)
+
+
+def _model(config: RunConfig, registry: Registry, required: set[str]) -> dict[str, Any]:
+    reference = proposal_reference(config, registry)
+    spec = registry.spec("proposal", reference["name"])
+    filled: dict[str, Any] = dict.fromkeys(SLOT_KEYS)
+    for key in SLOT_KEYS:
+        inner = reference.pop(key, None)
+        if inner is not None:
+            needed = key in required or "model" in required
+            filled[key] = _complete(registry, spec.slots[key], inner, needed=needed)
+    return {"model": registry.complete("proposal", reference), **filled}
+
+
+def _was_given(config: RunConfig, key: str) -> bool:
+    return key in config.model_fields_set and getattr(config, key) is not None
+
+
+def _complete(registry: Registry, kind: str, reference: Any, *, needed: bool) -> dict[str, Any] | None:
+    try:
+        return registry.complete(kind, reference)
+    except (UnknownComponentError, PluginError):
+        # Only a default may be missing; what the user named is an error.
+        if needed or reference["name"] != DEFAULT_NAMES.get(kind):
+            raise
+        return None

@@ -1,0 +1,73 @@
+"""Contract of proposals: densities that can be sampled and evaluated, the q of importance sampling."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tbg_core.contracts.field import Symmetry
+    from tbg_core.contracts.system import System
+    from tbg_core.randomness import SampleKeys
+
+
+@dataclass(frozen=True)
+class Draws:
+    """States with their log-density.
+
+    Attributes:
+        x: States [B, *event], nm for molecules, on the system's space.
+        log_q: Log-density [B], float64, with respect to nm^{3(N-1)} on the mean-free space for molecules.
+        log_q_err: Estimated absolute error of ``log_q`` [B], float64.
+        status: :class:`~tbg_core.contracts.integrator.Status` per sample [B]; 0 is good.
+        evaluations: Network evaluations per sample [B], int64.
+    """
+
+    x: Tensor
+    log_q: Tensor
+    log_q_err: Tensor
+    status: Tensor
+    evaluations: Tensor
+
+
+class Proposal(nn.Module, ABC):
+    """A normalised density q(x) for each system in its domain.
+
+    A proposal whose ``folds`` is true returns log q on the molecule's canonical domain already; otherwise
+    the raw density is symmetric as ``symmetry`` and :meth:`atom_classes` say, and the sampler folds
+    (:mod:`tbg_core.molecule.domain`).
+    """
+
+    folds: ClassVar[bool] = False
+    biased: bool = False
+    """True if log q is a stochastic estimate: weights are biased, ensembles made with it are marked."""
+    batch_coupled: bool = False
+    """True if a sample's numbers depend on its neighbours, by step control over the whole batch."""
+
+    @property
+    @abstractmethod
+    def symmetry(self) -> Symmetry:
+        """What the raw density is invariant under."""
+
+    @abstractmethod
+    def sample_with_log_prob(
+        self, keys: SampleKeys, system: System, condition: Tensor | None = None
+    ) -> Draws:
+        """Draws one state per key; sample i depends on ``keys.index[i]`` alone."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, system: System, condition: Tensor | None = None) -> Draws:
+        """Evaluates the raw density at x [B, *event]; ``Draws.x`` is ``x``."""
+
+    def atom_classes(self, system: System) -> Tensor:
+        """Class of each atom [N]: q is invariant under relabelling inside a class. Default: none."""
+        return torch.arange(system.space.event_shape[0])
+
+    def prepare_training(self, states: Tensor) -> None:  # noqa: B027 - optional
+        """Sets data-dependent constants (e.g. a length scale) from training states [n, *event] before training."""

@@ -1,0 +1,1 @@
+"""Continuous flows: divergences, likelihood rules, and the proposal made of them."""

@@ -1,0 +1,48 @@
+"""Options of the flow proposal and of the likelihood rules; imports no torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tbg_core.config.base import ComponentConfig
+
+
+class FlowConfig(ComponentConfig):
+    """Options of the proposal ``flow``."""
+
+    length_scale_nm: float | None = Field(
+        None,
+        gt=0,
+        description="Length (nm) that is one unit inside the flow. None: the root-mean-square coordinate "
+        "of the training data for molecules, 1 for systems on R^d.",
+    )
+    dtype: Literal["float32", "float64"] = Field(
+        "float32", description="Type of states and network inside the flow; log q is float64 in any case."
+    )
+
+
+class AugmentedConfig(ComponentConfig):
+    """The rule ``augmented`` has no options: the integrator's tolerance governs log q."""
+
+
+class QuadratureConfig(ComponentConfig):
+    """Options of the rule ``quadrature``."""
+
+    nodes: Literal[15, 21, 31] = Field(
+        21,
+        description="Divergences taken along each path: nodes of the Gauss-Kronrod pair (7, 15), (10, 21) or "
+        "(15, 31).",
+    )
+    max_rows: int = Field(
+        1024, ge=1, description="States whose divergence is taken at once; bounds the memory (rows)."
+    )
+
+
+class HutchinsonConfig(ComponentConfig):
+    """Options of the rule ``hutchinson``."""
+
+    probes: int = Field(
+        1, ge=1, description="Random probes per sample; with two or more their spread gives an error."
+    )

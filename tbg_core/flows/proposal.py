@@ -1,0 +1,216 @@
+"""The continuous normalising flow: a prior carried along an ordinary differential equation."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from tbg_core.contracts.field import Symmetry
+from tbg_core.contracts.integrator import Status
+from tbg_core.contracts.likelihood import Transport
+from tbg_core.contracts.proposal import Draws, Proposal
+from tbg_core.contracts.system import Batch, Euclidean
+from tbg_core.errors import ConfigError
+from tbg_core.flows.augmented import Augmented
+from tbg_core.flows.config import AugmentedConfig, FlowConfig
+from tbg_core.randomness import SampleKeys
+
+if TYPE_CHECKING:
+    from tbg_core.contracts.field import VectorField
+    from tbg_core.contracts.integrator import Integrator
+    from tbg_core.contracts.likelihood import LikelihoodRule
+    from tbg_core.contracts.prior import Prior
+    from tbg_core.contracts.system import System
+
+_GROUPS = ("none", "SE3", "E3")
+
+
+class FlowProposal(Proposal):
+    """x = s F(z): z from the prior at t = 0, F the flow of dx/dt = v(t, x) up to t = 1, s the length scale.
+
+    log q(x) = log p0(z) - integral of div v from 0 to 1 - dim log s, with respect to nm^dim on the space of
+    the system. Gradients are recorded wherever they are enabled: call it under ``torch.no_grad()`` to sample.
+
+    Attributes:
+        prior: Density of z, in units of the length scale.
+        field: v.
+        integrator: Solves the equation, either way.
+        likelihood: Obtains log q along the way.
+        length_scale: s in nm, float64; nan until it is known. Stored with the weights.
+        dtype: Type of states inside the flow.
+    """
+
+    length_scale: Tensor
+
+    def __init__(
+        self,
+        config: FlowConfig,
+        *,
+        prior: Prior,
+        field: VectorField,
+        integrator: Integrator,
+        likelihood: LikelihoodRule,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.dtype: torch.dtype = getattr(torch, config.dtype)
+        self.prior = prior
+        self.field = field.to(self.dtype)
+        self.integrator = integrator
+        self.likelihood = likelihood
+        self.biased = likelihood.biased
+        self.batch_coupled = integrator.batch_coupled
+        scale = float("nan") if config.length_scale_nm is None else config.length_scale_nm
+        self.register_buffer("length_scale", torch.tensor(scale, dtype=torch.float64))
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """What both the prior and the field commute with."""
+        group = min(self.prior.symmetry.group, self.field.symmetry.group, key=_GROUPS.index)
+        permutation = self.prior.symmetry.permutation and self.field.symmetry.permutation
+        return Symmetry(group, permutation)
+
+    def atom_classes(self, system: System) -> Tensor:
+        """Atoms are alike if neither the field nor the prior can tell them apart."""
+        if not self.symmetry.permutation:
+            return super().atom_classes(system)
+        pairs = torch.stack([self.field.atom_classes(system).cpu(), self.prior.atom_classes(system)], dim=1)
+        classes: Tensor = torch.unique(pairs, dim=0, return_inverse=True)[1]
+        return classes
+
+    def prepare_training(self, states: Tensor) -> None:
+        """Sets the length scale, unless the config names one: see :class:`FlowConfig`.
+
+        Args:
+            states: Training data [n, N, 3] in nm, padded atoms exactly zero, or [n, d].
+        """
+        if self.config.length_scale_nm is not None:
+            return
+        scale = 1.0
+        if states.ndim == 3:
+            index = torch.zeros(len(states), dtype=torch.int64, device=states.device)
+            batch = Batch((), index, (states != 0).any(dim=-1))
+            assert batch.mask is not None  # noqa: S101 - just set
+            squares = batch.centre(states.double()).square().sum()
+            scale = float((squares / (3 * batch.mask.sum())).sqrt())
+        self.length_scale.fill_(scale)
+
+    @override
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compiles the field, the one part that does the work."""
+        self.field.compile(*args, **kwargs)
+
+    def sample_with_log_prob(
+        self, keys: SampleKeys, system: System, condition: Tensor | None = None
+    ) -> Draws:
+        z = self.prior.sample(keys.child("prior"), system).to(self.length_scale.device, self.dtype)
+        moved = self.from_latent(z, system, condition, keys=keys)
+        return self._draws(moved.x, self.prior.log_prob(z, system) - moved.log_det, moved)
+
+    @override
+    def log_prob(self, x: Tensor, system: System, condition: Tensor | None = None) -> Draws:
+        moved = self.to_latent(x, system, condition)
+        return self._draws(x, self.prior.log_prob(moved.x, system) + moved.log_det, moved)
+
+    def to_latent(
+        self,
+        x: Tensor,
+        system: System,
+        condition: Tensor | None = None,
+        *,
+        keys: SampleKeys | None = None,
+    ) -> Transport:
+        """Latent states z [B, *event] of x, with log|det dz/dx|.
+
+        Args:
+            x: States [B, *event]; nm for molecules.
+            system: What they are states of.
+            condition: Conditioning values [B, C].
+            keys: Noise of a stochastic likelihood rule; the rows are numbered from zero by default.
+        """
+        scale = self.scale_for(system)
+        y = system.space.project(x.double() / scale).to(self.dtype)
+        return self._move(
+            y, system, 1.0, 0.0, condition=condition, keys=keys, shift=-system.space.dim * scale.log()
+        )
+
+    def from_latent(
+        self,
+        z: Tensor,
+        system: System,
+        condition: Tensor | None = None,
+        *,
+        keys: SampleKeys | None = None,
+    ) -> Transport:
+        """States x [B, *event] (nm for molecules) of latent z, with log|det dx/dz|; see :meth:`to_latent`."""
+        scale = self.scale_for(system)
+        y = z.to(self.dtype)
+        moved = self._move(
+            y, system, 0.0, 1.0, condition=condition, keys=keys, shift=system.space.dim * scale.log()
+        )
+        x = system.space.project(moved.x.double()) * scale
+        return Transport(x, moved.log_det, moved.log_det_err, moved.status, moved.evaluations)
+
+    def scale_for(self, system: System) -> Tensor:
+        """The length scale, float64: 1 for systems on R^d unless it was set.
+
+        Raises:
+            ConfigError: If it is not known yet.
+        """
+        if torch.isfinite(self.length_scale):
+            return self.length_scale
+        if isinstance(system.space, Euclidean):
+            return torch.ones_like(self.length_scale)
+        raise ConfigError(
+            f"The flow has no length scale, which {system.name} needs.",
+            fix="Train it, load a checkpoint, or set length_scale_nm.",
+        )
+
+    def reference(self, integrator: Integrator) -> FlowProposal:
+        """The same flow in float64 with another integrator and the exact, augmented likelihood."""
+        field = copy.deepcopy(self.field)
+        config = self.config.model_copy(update={"dtype": "float64"})
+        rule = Augmented(AugmentedConfig())
+        exact = FlowProposal(config, prior=self.prior, field=field, integrator=integrator, likelihood=rule)
+        exact.length_scale = self.length_scale.clone()
+        return exact
+
+    def _move(
+        self,
+        x: Tensor,
+        system: System,
+        t0: float,
+        t1: float,
+        *,
+        condition: Tensor | None,
+        keys: SampleKeys | None,
+        shift: Tensor,
+    ) -> Transport:
+        batch = Batch.single(system, len(x), x.device)
+        if keys is None:
+            keys = SampleKeys.range(0, f"{system.key}/likelihood", 0, len(x))
+        if condition is not None:
+            condition = condition.to(x)
+        moved = self.likelihood.transport(
+            self.field, self.integrator, x, batch, t0, t1, keys=keys.child("likelihood"), condition=condition
+        )
+        return Transport(moved.x, moved.log_det + shift, moved.log_det_err, moved.status, moved.evaluations)
+
+    def _draws(self, x: Tensor, log_q: Tensor, moved: Transport) -> Draws:
+        """Flags samples whose log q is not finite though the integration went well."""
+        wrong = ~torch.isfinite(log_q) & (moved.status == Status.OK)
+        status = torch.where(wrong, int(Status.NONFINITE), moved.status)
+        return Draws(x, log_q, moved.log_det_err, status, moved.evaluations)
+
+    @override
+    def _apply(self, fn: Any, recurse: bool = True) -> FlowProposal:
+        """Moves devices but keeps the length scale float64 when the network changes its type."""
+        scale = self.length_scale
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self.length_scale.dtype != scale.dtype:
+            self.length_scale = scale.to(self.length_scale.device)
+        return self

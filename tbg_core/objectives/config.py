@@ -1,0 +1,32 @@
+"""Options of the training objectives; imports no torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tbg_core.config.base import ComponentConfig
+
+
+class FlowMatchingConfig(ComponentConfig):
+    """Options of conditional flow matching."""
+
+    sigma: float = Field(0.01, ge=0, description="Standard deviation of the noise on x_t (length scales).")
+    coupling: Literal["independent", "kabsch"] = Field(
+        "independent",
+        description="How prior draws and data are paired: as drawn, or each draw rotated onto its datum.",
+    )
+    align_reflections: bool = Field(
+        default=False,
+        description="Let the Kabsch coupling use reflections too; only for fields that commute with them.",
+    )
+    time_law: Literal["uniform", "stratified", "beta"] = Field(
+        "uniform",
+        description="Law of t on [0, 1]: independent and uniform; uniform with one t in each of B equal "
+        "intervals, which lowers the variance of the loss; or Beta(time_alpha, time_beta).",
+    )
+    time_alpha: float = Field(1.0, gt=0, description="First shape of the Beta law; above 1 favours data.")
+    time_beta: float = Field(
+        1.0, gt=0, description="Second shape of the Beta law; above 1 favours the prior."
+    )

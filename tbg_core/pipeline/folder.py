@@ -1,0 +1,91 @@
+"""Output folders: begun once, resumed only with the same settings."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tbg_core.errors import StorageError
+from tbg_core.storage.atomic import read_json, write_json, write_text
+
+CONFIG, PROVENANCE = "config.yaml", "provenance.json"
+
+
+def open_folder(out: Path, content: dict[str, Any], *, resume: bool) -> None:
+    """Prepares ``out`` for a job described by ``content`` (written as config.yaml).
+
+    Args:
+        out: The folder; created if need be.
+        content: Everything that the results depend on, as plain data.
+        resume: Go on with a job that was begun there.
+
+    Raises:
+        StorageError: If the folder holds something else, another job's settings, or cannot be written.
+    """
+    config = out / CONFIG
+    if config.is_file():
+        if not resume:
+            raise StorageError(
+                f"{out} holds an earlier job.", fix="Add --resume to complete it, or choose another --out."
+            )
+        try:
+            earlier = yaml.safe_load(config.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise StorageError(f"{config} is damaged: {error}.") from error
+        changed = _differences(earlier, content)
+        if changed:
+            raise StorageError(
+                f"{out} was begun with other settings ({'; '.join(changed[:3])}).",
+                fix="Resume with the same settings, or choose another --out.",
+            )
+        return
+    if out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
+        raise StorageError(f"{out} is not empty and holds no tbg job.", fix="Choose another --out folder.")
+    write_text(config, yaml.safe_dump(content, sort_keys=False))
+
+
+def write_provenance(out: Path, **entries: Any) -> None:
+    """Adds entries to provenance.json: versions and machine on the first call, then whatever stages report."""
+    write_json(out / PROVENANCE, {**(read_provenance(out) or _environment()), **entries})
+
+
+def read_provenance(out: Path) -> dict[str, Any]:
+    """Content of provenance.json; empty where there is none yet."""
+    path = out / PROVENANCE
+    return dict(read_json(path)) if path.is_file() else {}
+
+
+def _environment() -> dict[str, Any]:
+    packages = ("tbg-core", "torch", "numpy", "openmm")
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["tbg", *sys.argv[1:]]) if Path(sys.argv[0]).name == "tbg" else None,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "versions": {name: _version(name) for name in packages},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _differences(earlier: Any, now: Any, path: str = "") -> list[str]:
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        return [
+            line
+            for key in sorted(earlier.keys() | now.keys())
+            for line in _differences(earlier.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    return [] if earlier == now else [f"{path}: was {earlier!r}, now {now!r}"]

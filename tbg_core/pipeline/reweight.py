@@ -1,0 +1,73 @@
+"""The draws of a run, weighted for another energy or temperature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from tbg_core.config.load import make_config, read_mapping
+from tbg_core.config.resolve import resolve
+from tbg_core.config.run_config import RunConfig
+from tbg_core.ensemble import Ensemble
+from tbg_core.ensemble.files import from_arrays
+from tbg_core.ensemble.validity import Validity
+from tbg_core.pipeline.components import bind_target, build_system
+from tbg_core.pipeline.finish import StageClock, finish, label_run, started
+from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
+from tbg_core.pipeline.sample import SHARDS
+from tbg_core.pipeline.stages import stage_content
+from tbg_core.pipeline.workers import single_thread
+from tbg_core.storage.shards import ShardStore
+
+if TYPE_CHECKING:
+    from tbg_core.pipeline.progress import Progress
+
+
+def reweight(
+    run: Path, changes: dict[str, Any], out: Path, *, resume: bool, workers: int, progress: Progress
+) -> Path:
+    """Evaluates the samples of ``run`` with another target and writes them as a run of its own; returns ``out``.
+
+    Positions and log q stay as they are, so that nothing is sampled; shard k of ``out`` is shard k of ``run``.
+
+    Args:
+        run: Folder of a finished or unfinished run.
+        changes: Configuration keys that replace those of the run, e.g. ``{"temperature_K": 330.0}``.
+        out: Folder of the new run.
+        resume: Complete a reweighting begun there.
+        workers: Unused: energies have their own worker processes (option ``workers`` of the energy).
+        progress: Told of every shard.
+    """
+    known = {k: v for k, v in read_mapping(run / "config.yaml").items() if k in RunConfig.model_fields}
+    config = resolve(make_config({**known, **changes}, str(run)), needs=("energy",))
+    open_folder(out, {**stage_content(config, "sample"), "reweighted_from": str(run)}, resume=resume)
+    source = read_provenance(run)
+    label_run(out, config, model=source.get("model", config.model_label), reweighted_from=str(run))
+    started("reweight", config, out)
+    system, clock = build_system(config), StageClock(out)
+    Ensemble.record(out, system)
+    old, new = ShardStore(run / SHARDS), ShardStore(out / SHARDS)
+    with (
+        clock.measure("reweight"),
+        single_thread(),
+        bind_target(config, system) as target,
+        progress.stage("reweight", total=len(old.indices), unit="shards") as bar,
+    ):
+        for index in old.indices:
+            if index not in new.indices:
+                part = from_arrays(system, old.read(index))
+                usable = np.isin(part.status, (Validity.OK, Validity.NONFINITE_ENERGY))
+                u = np.full(len(part), np.nan)
+                if usable.any():
+                    x = torch.from_numpy(part.positions[usable]).double()
+                    u[usable] = target.reduced_energy(x).cpu().numpy()
+                new.write(index, part.with_energy(u, target.state.temperature_K).arrays())
+            bar.advance(1)
+        evaluations = target.evaluations
+    new.seal(reweighted_from=str(run))
+    write_provenance(out, energy_evaluations=evaluations, biased=source.get("biased", False))
+    finish("reweight", config, out, clock, progress)
+    return out

@@ -1,0 +1,72 @@
+"""The main job: a trained model, found or made, becomes a reweighted ensemble with a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tbg_core.molecule import Molecule
+from tbg_core.pipeline.components import build_system, find_checkpoint
+from tbg_core.pipeline.finish import StageClock, finish, label_run, started
+from tbg_core.pipeline.folder import open_folder, write_provenance
+from tbg_core.pipeline.sample import draw
+from tbg_core.pipeline.simulate import simulate
+from tbg_core.pipeline.stages import stage_content
+from tbg_core.pipeline.train import train
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tbg_core.config.run_config import RunConfig
+    from tbg_core.pipeline.progress import Progress
+
+SIMULATION, TRAINING = "simulation", "training"
+
+
+def run(
+    config: RunConfig,
+    out: Path,
+    *,
+    checkpoint: Path | None = None,
+    from_scratch: bool = False,
+    resume: bool = False,
+    device: str = "auto",
+    workers: int = 1,
+    progress: Progress,
+) -> Path:
+    """Samples ``config.system`` and weights the samples; simulates and trains first if asked. Returns ``out``.
+
+    Args:
+        config: The resolved configuration.
+        out: Run folder; simulation and training go to folders of it.
+        checkpoint: The model to use; by default the one that a plugin ships for this system.
+        from_scratch: Simulate and train a model for this system instead.
+        resume: Complete a run begun in ``out``.
+        device: Where the network runs.
+        workers: Worker processes.
+        progress: Told of every step.
+
+    Raises:
+        CheckpointError: If there is no model for the system and none is to be made.
+    """
+    system = build_system(config)
+    progress.say(system.describe() if isinstance(system, Molecule) else f"{system.name}: {system.space.dim} dimensions")
+    if checkpoint is None and not from_scratch:
+        checkpoint = find_checkpoint(config, system)
+    open_folder(out, {**stage_content(config, "run"), "from_scratch": from_scratch}, resume=resume)
+    label_run(out, config)
+    started("run", config, out)
+    clock = StageClock(out)
+    if from_scratch:
+        simulation = out / SIMULATION
+        with clock.measure("simulate"):
+            simulate(config, simulation, resume=True, workers=workers, progress=progress)
+        with clock.measure("train"):
+            checkpoint = train(
+                config, [simulation], out / TRAINING, resume=True, device=device, threads=workers, progress=progress
+            )
+        write_provenance(out, reference=SIMULATION)
+    assert checkpoint is not None  # noqa: S101 - found, given or trained above
+    with clock.measure("sample"):
+        draw(config, checkpoint, out, device=device, workers=workers, progress=progress)
+    finish("run", config, out, clock, progress)
+    return out

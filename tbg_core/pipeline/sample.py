@@ -1,0 +1,170 @@
+"""Stage three: draw, fold, evaluate and weight samples in blocks."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tbg_core.config.run_config import RunConfig
+from tbg_core.ensemble import Ensemble
+from tbg_core.errors import StorageError
+from tbg_core.pipeline.components import bind_target, build_sampler, build_system, load_proposal
+from tbg_core.pipeline.finish import StageClock, finish, label_run, started
+from tbg_core.pipeline.folder import open_folder, write_provenance
+from tbg_core.pipeline.stages import stage_content
+from tbg_core.pipeline.workers import run_units
+from tbg_core.randomness import SampleKeys
+from tbg_core.registry import get_registry
+from tbg_core.storage.atomic import read_json, sha256, write_json
+from tbg_core.storage.checkpoint import WEIGHTS, Checkpoint
+from tbg_core.storage.shards import ShardStore
+
+if TYPE_CHECKING:
+    from tbg_core.contracts.energy import Target
+    from tbg_core.contracts.proposal import Proposal
+    from tbg_core.contracts.sampler import Sampler
+    from tbg_core.pipeline.progress import Progress
+
+SHARDS, COSTS = "ensemble", "costs"
+
+
+class SamplingUnit(NamedTuple):
+    """One block of samples: what a worker process is asked for."""
+
+    config: str
+    checkpoint: str
+    folder: str
+    device: str
+    block: int
+
+
+def sample(
+    config: RunConfig,
+    checkpoint: Path,
+    out: Path,
+    *,
+    resume: bool,
+    device: str = "auto",
+    workers: int,
+    progress: Progress,
+) -> Path:
+    """Draws and weights ``sampling.num_samples`` samples of a trained model, and reports; returns ``out``.
+
+    Args:
+        config: Uses system, model, integrator, likelihood, energy, sampler, sampling, temperature_K and seed.
+        checkpoint: Folder of the trained proposal.
+        out: Run folder.
+        resume: Complete a run begun there.
+        device: Where the network runs.
+        workers: Worker processes.
+        progress: Told of every block.
+    """
+    open_folder(out, stage_content(config, "sample"), resume=resume)
+    label_run(out, config)
+    started("sample", config, out)
+    clock = StageClock(out)
+    with clock.measure("sample"):
+        draw(config, checkpoint, out, device=device, workers=workers, progress=progress)
+    finish("sample", config, out, clock, progress)
+    return out
+
+
+def draw(
+    config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers: int, progress: Progress
+) -> None:
+    """Makes the blocks that ``out`` lacks.
+
+    The last block is padded, so that sample i is always computed beside the same neighbours: the result depends
+    on neither the number of workers nor interruptions.
+
+    Raises:
+        StorageError: If samples of another checkpoint are there already.
+    """
+    _check_source(out, checkpoint)
+    system = build_system(config)
+    Ensemble.record(out, system)
+    store = ShardStore(out / SHARDS)
+    size, total = config.sampling.block_size, config.sampling.num_samples
+    blocks = range(-(-total // size))
+    missing = sorted(set(blocks) - set(store.indices))
+    serialised = config.model_dump_json()
+    units = [SamplingUnit(serialised, str(checkpoint), str(out), device, block) for block in missing]
+    with progress.stage("sample", total=total, unit="samples") as bar:
+        left = sum(min(size, total - block * size) for block in missing)
+        bar.advance(total - left, note="resumed" if left < total else "")
+        try:
+            for unit, (valid, error) in run_units(sample_block, units, min(workers, len(units))):
+                made = min(size, total - unit.block * size)
+                bar.advance(made, note=f"{valid} of {made} valid, log q error {error:.1e}")
+        finally:
+            _bound_parts.cache_clear()
+    store.seal(samples=total, block_size=size)
+    costs = sampling_costs(out)
+    write_provenance(
+        out,
+        checkpoint=str(checkpoint),
+        energy_evaluations=costs["energy_evaluations"],
+        cpu_seconds={"sample": round(costs["seconds"], 3)},
+        biased=_is_biased(config),
+    )
+
+
+def _check_source(out: Path, checkpoint: Path) -> None:
+    """Binds the folder to the weights that its samples are drawn from."""
+    record, digest = out / "checkpoint.json", sha256(Checkpoint.open(checkpoint).folder / WEIGHTS)
+    if record.is_file() and read_json(record)["sha256"] != digest:
+        raise StorageError(
+            f"{out} holds samples of another checkpoint.", fix="Choose another --out, or give the checkpoint used."
+        )
+    write_json(record, {"checkpoint": str(checkpoint), "sha256": digest})
+
+
+def _is_biased(config: RunConfig) -> bool:
+    """True if log q is a stochastic estimate."""
+    if config.likelihood is None:
+        return False
+    return "biased" in get_registry().spec("likelihood", config.likelihood["name"]).capabilities
+
+
+def sample_block(unit: SamplingUnit) -> tuple[int, float]:
+    """Makes one block and writes its shard; returns valid samples and mean log q error. Runs in a worker."""
+    began = time.perf_counter()
+    config, proposal, target, sampler = _bound_parts(unit.config, unit.checkpoint, unit.device)
+    size, total = config.sampling.block_size, config.sampling.num_samples
+    before = target.evaluations
+    start = unit.block * size
+    keys = SampleKeys.range(config.seed, f"{target.system.key}/sample", start, start + size)
+    ensemble = sampler.sample_block(proposal, target, keys)[: min(size, total - start)]
+    arrays = ensemble.arrays()
+    folder = Path(unit.folder)
+    # Times lie beside the shard: a shard holds only what is the same every time it is made.
+    write_json(
+        folder / COSTS / f"block-{unit.block:06d}.json",
+        {"seconds": time.perf_counter() - began, "energy_evaluations": target.evaluations - before},
+    )
+    ShardStore(folder / SHARDS).write(unit.block, arrays)
+    return int(ensemble.valid.sum()), float(np.nanmean(ensemble.log_q_err))
+
+
+@lru_cache(maxsize=1)
+def _bound_parts(
+    config_json: str, checkpoint: str, device: str
+) -> tuple[RunConfig, Proposal, Target, Sampler]:
+    """Model, target and sampler of this process: set up once, used for every block it is given."""
+    config = RunConfig.model_validate_json(config_json)
+    system = build_system(config)
+    proposal = load_proposal(config, Path(checkpoint), system, device)
+    return config, proposal, bind_target(config, system), build_sampler(config)
+
+
+def sampling_costs(out: Path) -> dict[str, float]:
+    """CPU seconds and energy evaluations of all blocks of a run, whenever they were made."""
+    costs = [read_json(path) for path in sorted((out / COSTS).glob("block-*.json"))]
+    return {
+        "seconds": float(sum(cost["seconds"] for cost in costs)),
+        "energy_evaluations": int(sum(cost["energy_evaluations"] for cost in costs)),
+    }

@@ -1,0 +1,128 @@
+"""Stage two: train a proposal on simulated frames."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tbg_core.errors import ConfigError
+from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
+from tbg_core.pipeline.folder import open_folder, write_provenance
+from tbg_core.pipeline.stages import stage_content
+from tbg_core.pipeline.simulate import load_frames
+from tbg_core.pipeline.workers import single_thread
+from tbg_core.storage.checkpoint import save_checkpoint
+from tbg_core.training.data import Frames, TrainingData, oversampling_weights
+from tbg_core.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tbg_core.config.run_config import RunConfig
+    from tbg_core.pipeline.progress import Progress
+
+CHECKPOINT = "checkpoint"
+
+
+def train(
+    config: RunConfig,
+    data: Sequence[Path],
+    out: Path,
+    *,
+    resume: bool,
+    device: str = "auto",
+    threads: int = 1,
+    progress: Progress,
+) -> Path:
+    """Trains ``config.model`` on the frames of simulation folders; returns the checkpoint folder.
+
+    Args:
+        config: Uses model, prior, objective, training and seed.
+        data: Simulation folders, one per system (or several of one system).
+        out: Folder of the training run; the checkpoint is ``out/checkpoint``.
+        resume: Go on from the last saved training state.
+        device: Where to train.
+        threads: CPU threads; with one, a resumed run repeats an uninterrupted one bitwise.
+        progress: Told of every step.
+    """
+    if not data:
+        raise ConfigError("no training data were given.", fix="Name simulation folders: --data DIR.")
+    frames = _merge([load_frames(folder) for folder in data])
+    content = {**stage_content(config, "train"), "data": [str(folder) for folder in data]}
+    open_folder(out, content, resume=resume)
+    settings = config.training
+    parts = [_weighted(f, config).split(settings.validation_fraction) for f in frames]
+    training = TrainingData([part[0] for part in parts])
+    held_out = [part[1] for part in parts if part[1] is not None]
+    with single_thread():
+        torch.set_num_threads(threads)
+        torch.manual_seed(config.seed)
+        model = adapt_model(config, training.systems)
+        proposal = build_proposal(model, config)
+        proposal.prepare_training(torch.from_numpy(training.frames[0].positions))
+        trainer = Trainer(settings, config.seed, out, device)
+        # The loop may compile or move the model; the checkpoint is written from a clean copy.
+        clean = copy.deepcopy(proposal)
+        average = trainer.fit(
+            proposal,
+            build_objective(config),
+            training,
+            TrainingData(held_out) if held_out else None,
+            progress,
+        )
+        clean.load_state_dict(average.tensors)
+    save_checkpoint(
+        out / CHECKPOINT,
+        clean,
+        model,
+        systems=[{"name": s.name, "key": s.key} for s in training.systems],
+        training={
+            "frames": sum(len(f.positions) for f in training.frames),
+            "steps": settings.steps,
+            "batch_size": settings.batch_size,
+            "seed": config.seed,
+            "objective": stage_content(config, "train").get("objective"),
+        },
+        parameters=sum(p.numel() for p in clean.parameters()),
+    )
+    write_provenance(out)
+    return out / CHECKPOINT
+
+
+def _merge(frames: list[Frames]) -> list[Frames]:
+    """Joins frames of the same system from several folders; their walkers stay apart."""
+    import numpy as np
+
+    merged: dict[str, Frames] = {}
+    for f in frames:
+        have = merged.get(f.system.key)
+        if have is None:
+            merged[f.system.key] = f
+            continue
+        merged[f.system.key] = Frames(
+            f.system,
+            np.concatenate([have.positions, f.positions]),
+            np.concatenate([have.walker, f.walker + have.walker.max() + 1]),
+        )
+    return list(merged.values())
+
+
+def _weighted(frames: Frames, config: RunConfig) -> Frames:
+    """Frames with drawing probabilities, where the config asks for a region to be oversampled."""
+    oversample = config.training.oversample
+    if oversample is None:
+        return frames
+    from tbg_core.observables import parse_observable
+
+    values = parse_observable(oversample.observable, frames.system)(frames.positions)
+    weights = oversampling_weights(values, oversample.centre, oversample.kappa, oversample.share)
+    return Frames(frames.system, frames.positions, frames.walker, weights)
+
+
+def checkpoint_summary(manifest: dict[str, Any]) -> str:
+    """One line about a checkpoint for people."""
+    systems = ", ".join(s["name"] for s in manifest.get("systems", []))
+    return f"{manifest.get('parameters', 0):,} parameters, trained on {systems}"

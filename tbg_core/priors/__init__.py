@@ -1,0 +1,1 @@
+"""Priors: tractable densities that flows start from."""

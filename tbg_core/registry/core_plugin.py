@@ -1,0 +1,110 @@
+"""The core's own components, declared by the same hook that any plugin uses."""
+
+from __future__ import annotations
+
+from tbg_core.registry.hooks import hookimpl
+from tbg_core.registry.spec import ComponentSpec
+
+KLEIN = "Klein & Noe, Transferable Boltzmann Generators, NeurIPS 2024"
+
+
+@hookimpl
+def tbg_components() -> list[ComponentSpec]:
+    """Priors, likelihood rules, the flow, flow matching and importance sampling."""
+    return [*_priors(), *_likelihoods(), *_models()]
+
+
+def _priors() -> list[ComponentSpec]:
+    return [
+        ComponentSpec(
+            kind="prior",
+            name="mean-free-gaussian",
+            summary="Isotropic Gaussian on the mean-free coordinates of a molecule.",
+            target="tbg_core.priors.gaussian:MeanFreeGaussian",
+            config="tbg_core.priors.config:MeanFreeGaussianConfig",
+            maturity="stable",
+            citation="Satorras et al., E(n) Equivariant Normalizing Flows, NeurIPS 2021",
+        ),
+        ComponentSpec(
+            kind="prior",
+            name="gaussian",
+            summary="Isotropic Gaussian on R^d.",
+            target="tbg_core.priors.gaussian:Gaussian",
+            config="tbg_core.priors.config:GaussianConfig",
+            maturity="stable",
+        ),
+        ComponentSpec(
+            kind="prior",
+            name="harmonic",
+            summary="Gaussian of springs along the bonds of a molecule.",
+            target="tbg_core.priors.harmonic:HarmonicPrior",
+            config="tbg_core.priors.config:HarmonicPriorConfig",
+            citation="Jing et al., EigenFold, 2023",
+        ),
+    ]
+
+
+def _likelihoods() -> list[ComponentSpec]:
+    return [
+        ComponentSpec(
+            kind="likelihood",
+            name="augmented",
+            summary="log q integrated beside the state with the exact divergence.",
+            target="tbg_core.flows.augmented:Augmented",
+            config="tbg_core.flows.config:AugmentedConfig",
+            maturity="stable",
+            citation="Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018",
+        ),
+        ComponentSpec(
+            kind="likelihood",
+            name="quadrature",
+            summary="Exact divergence at nested quadrature nodes of the path, with an error per sample.",
+            target="tbg_core.flows.quadrature:Quadrature",
+            config="tbg_core.flows.config:QuadratureConfig",
+        ),
+        ComponentSpec(
+            kind="likelihood",
+            name="hutchinson",
+            summary="Stochastic estimate of the divergence; marks the ensemble as biased.",
+            target="tbg_core.flows.hutchinson:Hutchinson",
+            config="tbg_core.flows.config:HutchinsonConfig",
+            capabilities=frozenset({"biased"}),
+            citation="Grathwohl et al., FFJORD, ICLR 2019",
+        ),
+    ]
+
+
+def _models() -> list[ComponentSpec]:
+    return [
+        ComponentSpec(
+            kind="proposal",
+            name="flow",
+            summary="Continuous flow: a prior carried along a vector field.",
+            target="tbg_core.flows.proposal:FlowProposal",
+            config="tbg_core.flows.config:FlowConfig",
+            slots={
+                "prior": "prior",
+                "field": "field",
+                "integrator": "integrator",
+                "likelihood": "likelihood",
+            },
+            citation=KLEIN,
+        ),
+        ComponentSpec(
+            kind="objective",
+            name="flow-matching",
+            summary="Regression of the field on straight paths from prior to data.",
+            target="tbg_core.objectives.flow_matching:FlowMatching",
+            config="tbg_core.objectives.config:FlowMatchingConfig",
+            citation="Lipman et al., Flow Matching for Generative Modeling, ICLR 2023",
+        ),
+        ComponentSpec(
+            kind="sampler",
+            name="importance",
+            summary="Independent draws of the proposal, weighted by exp(-u - log q).",
+            target="tbg_core.samplers.importance:ImportanceSampler",
+            config="tbg_core.samplers.config:ImportanceSamplerConfig",
+            maturity="stable",
+            citation=KLEIN,
+        ),
+    ]

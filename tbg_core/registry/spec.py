@@ -1,0 +1,73 @@
+"""What a plugin says about a component: names and strings only, so that listing imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from tbg_core.contracts import KINDS
+from tbg_core.errors import PluginError
+
+API_VERSION: Final = 1
+"""Version of the contracts; a component made for another one is refused."""
+
+Maturity = Literal["experimental", "beta", "stable"]
+
+_NAME = re.compile(r"^[a-z][a-z0-9-]*$")
+_TARGET = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """One component, described without importing it.
+
+    Attributes:
+        kind: One of :data:`tbg_core.contracts.KINDS`.
+        name: What configs and flags call it: lower case, digits, hyphens.
+        summary: One line for listings.
+        target: ``"module:Class"``; called as ``Class(config, **slots)``.
+        config: ``"module:Class"`` of its pydantic config, in a module that imports no torch.
+        slots: Slot -> kind of the components that are built first and passed by keyword, e.g.
+            ``{"prior": "prior"}`` for a flow.
+        capabilities: What it can do, for checks before any work, e.g. ``{"molecules"}``.
+        checkpoints: ``"package"`` whose folder holds shipped checkpoints, or ``""``.
+        maturity: How far to trust it.
+        api_version: The contracts it was written for.
+        citation: BibTeX key or reference of its source.
+    """
+
+    kind: str
+    name: str
+    summary: str
+    target: str
+    config: str
+    slots: dict[str, str] = field(default_factory=dict)
+    capabilities: frozenset[str] = frozenset()
+    checkpoints: str = ""
+    maturity: Maturity = "beta"
+    api_version: int = API_VERSION
+    citation: str = ""
+
+    def validate(self) -> None:
+        """Checks the form of every attribute.
+
+        Raises:
+            PluginError: Naming the attribute that is wrong.
+        """
+        where = f"component {self.kind}/{self.name}"
+        if self.kind not in KINDS:
+            raise PluginError(f"{where}: unknown kind {self.kind!r}.", fix=f"Kinds are {', '.join(KINDS)}.")
+        if not _NAME.match(self.name):
+            raise PluginError(f"{where}: names are lower case letters, digits and hyphens.")
+        for attribute in ("target", "config"):
+            if not _TARGET.match(getattr(self, attribute)):
+                raise PluginError(f"{where}: {attribute} {getattr(self, attribute)!r} is not 'module:Class'.")
+        for slot, kind in self.slots.items():
+            if kind not in KINDS:
+                raise PluginError(f"{where}: slot {slot!r} is of unknown kind {kind!r}.")
+        if self.api_version != API_VERSION:
+            raise PluginError(
+                f"{where} was made for contracts version {self.api_version}, this is {API_VERSION}.",
+                fix="Install a release of the plugin made for this version of tbg-core.",
+            )

@@ -1,0 +1,115 @@
+"""The look of the plots: SVG whose colours and fonts are those of the page around it.
+
+Matplotlib knows no CSS, so that plots are drawn in marker colours that no plot would use and that become CSS
+variables afterwards: one drawing serves the light page, the dark page and the print.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure as Drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK: Final = "#010101"
+MUTED: Final = "#020202"
+GRID: Final = "#030303"
+PROPOSAL: Final = "#040404"
+REWEIGHTED: Final = "#050505"
+REFERENCE: Final = "#060606"
+BAD: Final = "#070707"
+PAPER: Final = "#080808"
+
+_VARIABLES: Final = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    PROPOSAL: "var(--proposal)",
+    REWEIGHTED: "var(--reweighted)",
+    REFERENCE: "var(--reference)",
+    BAD: "var(--bad)",
+    PAPER: "var(--paper)",
+}
+
+FREE_ENERGY: Final = LinearSegmentedColormap.from_list(
+    "free-energy", ["#0b2a5b", "#1f5fbf", "#3f9fb5", "#8fd0a8", "#e6f0b8", "#fbf7e6"]
+)
+"""Low free energy dark, high free energy light."""
+
+_RC: Final[Any] = {
+    "svg.fonttype": "none",
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.6,
+}
+
+
+def new_plot(width: float = 4.4, height: float = 3.0) -> tuple[Drawing, Axes]:
+    """An empty plot.
+
+    Args:
+        width: Inches; at 1.0 of the page's column that is 4.4.
+        height: Inches.
+    """
+    with mpl.rc_context(_RC):
+        drawing = Drawing(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(drawing)
+        axes = drawing.add_subplot()
+        axes.set_axisbelow(True)
+    return drawing, axes
+
+
+def to_svg(drawing: Drawing, name: str, description: str) -> Markup:
+    """The drawing as inline SVG.
+
+    Args:
+        drawing: From :func:`new_plot`.
+        name: Unique in the page: it prefixes every identifier.
+        description: What a reader who cannot see it should know.
+    """
+    buffer = io.StringIO()
+    with mpl.rc_context({**_RC, "svg.hashsalt": name}):
+        drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    for marker, variable in _VARIABLES.items():
+        svg = svg.replace(marker, variable)
+    svg = re.sub(r"""'DejaVu Sans'[^;"]*""", "var(--sans)", svg)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(xlink:href|href)="#', rf'\1="#{name}-', svg)
+    svg = svg.replace("url(#", f"url(#{name}-")
+    opening = f'<svg role="img" aria-label="{escape(description)}" preserveAspectRatio="xMidYMid meet" '
+    # A drawing may be smaller than its column, never larger: its text then has the size of the page's text.
+    width = drawing.get_figwidth() * 96.0
+    svg = re.sub(r'^<svg([^>]*?) width="[^"]*"', r"<svg\1", svg)
+    svg = re.sub(r'^<svg([^>]*?) height="[^"]*"', r"<svg\1", svg)
+    svg = svg.replace("<svg ", f'{opening}style="max-width:{width:.0f}px" ', 1)
+    return Markup(svg)  # noqa: S704 - drawn here; Matplotlib escapes the texts in it

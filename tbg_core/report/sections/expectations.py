@@ -1,0 +1,89 @@
+"""Expectation values beside those of a simulation."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tbg_core.ensemble.averages import unwrapped
+from tbg_core.report.blocks import Block, Note, Paragraph, Section, Table
+from tbg_core.report.numbers import ABSENT, interval, rounded
+from tbg_core.units import energy_unit
+
+if TYPE_CHECKING:
+    from tbg_core.ensemble.ensemble import Observe
+    from tbg_core.ensemble.estimate import Estimate
+    from tbg_core.report.run_data import RunData
+
+MAX_ROWS: Final = 24
+
+
+def build(run: RunData) -> Section:
+    """A row per observable and one for the energy."""
+    rows = [_energy(run), *(_row(run, observable) for observable in run.observables[:MAX_ROWS])]
+    columns = ["Average", "Proposal", "Reweighted", "± error", "90 % interval"]
+    if run.reference is not None:
+        columns += ["Reference MD", "± error", "Difference"]
+    blocks: list[Block] = []
+    if not run.ensemble.reliability.reliable:
+        blocks.append(Note("Not reliable: the values are shown for orientation, without errors."))
+    blocks.append(Table(tuple(columns), tuple(rows), ""))
+    remark = (
+        "Angles are averaged around their circular mean. "
+        "Errors come from the weights of all attempted samples"
+    )
+    if run.reference is not None:
+        remark += (
+            "; those of the simulation from blocks longer than its correlation time. The difference is in "
+            f"units of the combined error: of {len(rows)} independent differences about "
+            f"{0.0455 * len(rows):.1f} would exceed 2."
+        )
+    blocks.append(Paragraph(remark.removesuffix(".") + "."))
+    return Section("expectations", "Expectation values", tuple(blocks), order=300)
+
+
+def _energy(run: RunData) -> tuple[str, ...]:
+    ensemble = run.ensemble
+    molecular = len(ensemble.positions.shape) == 3
+    unit = "kJ/mol" if molecular else "kT"
+    factor = energy_unit(unit, ensemble.temperature_K)
+    raw = ensemble.reduced_energy[ensemble.valid] * factor
+    reference = None if run.reference is None else run.reference.mean_energy(factor, unit)
+    return _cells(f"potential energy / {unit}", raw, ensemble.mean_energy(unit=unit), reference, None)
+
+
+def _row(run: RunData, observable: Observe) -> tuple[str, ...]:
+    ensemble = run.ensemble
+    period = getattr(observable, "period", None)
+    values = ensemble.evaluate(observable)[ensemble.valid]
+    raw = unwrapped(values, np.ones(len(values)), period)
+    unit = getattr(observable, "unit", "")
+    name = str(getattr(observable, "name", "observable")).replace("phi", "φ").replace("psi", "ψ")
+    label = f"{name.replace('omega', 'ω')} / {unit}" if unit else name
+    reference = None if run.reference is None else run.reference.expectation(observable)
+    return _cells(label, raw, ensemble.expectation(observable), reference, period)
+
+
+def _cells(
+    label: str, raw: np.ndarray, estimate: Estimate, reference: Estimate | None, period: float | None
+) -> tuple[str, ...]:
+    scale = estimate.error if math.isfinite(estimate.error) and estimate.error > 0.0 else float("nan")
+    proposal = rounded(float(raw.mean()), scale) if len(raw) else ABSENT
+    cells = [label, proposal, rounded(estimate.value, scale)]
+    cells += [f"{scale:.2g}" if estimate.reliable else ABSENT, interval(estimate)]
+    if reference is not None:
+        cells += [rounded(reference.value, reference.error), f"{reference.error:.2g}"]
+        cells.append(_difference(estimate, reference, period))
+    return tuple(cells)
+
+
+def _difference(estimate: Estimate, reference: Estimate, period: float | None) -> str:
+    if not (estimate.reliable and reference.reliable):
+        return ABSENT
+    gap = estimate.value - reference.value
+    if period is not None:
+        gap = (gap + 0.5 * period) % period - 0.5 * period
+    combined = math.hypot(estimate.error, reference.error)
+    return f"{gap / combined:+.1f} σ".replace("-", "−") if combined > 0.0 else ABSENT

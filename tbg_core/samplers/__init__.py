@@ -1,0 +1,1 @@
+"""Samplers: a proposal and a target become an ensemble."""

@@ -1,0 +1,1 @@
+"""Training: keyed batches, an exactly resumable loop, averaged weights."""

@@ -1,0 +1,128 @@
+"""Training data: frames of one or several systems, drawn in keyed batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from tbg_core.contracts.system import Batch
+from tbg_core.errors import ConfigError
+from tbg_core.randomness import generator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from tbg_core.contracts.system import System
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Equilibrium frames of one system.
+
+    Attributes:
+        system: What they are frames of.
+        positions: [n, *event], float32, nm for molecules.
+        walker: Which independent simulation a frame is from [n].
+        weights: Probability of drawing each frame [n], or None for uniform.
+    """
+
+    system: System
+    positions: np.ndarray
+    walker: np.ndarray
+    weights: np.ndarray | None = None
+
+    def split(self, validation_fraction: float) -> tuple[Frames, Frames | None]:
+        """Training and validation part: whole walkers where there are several, else the last frames.
+
+        Frames of one walker are correlated, so that a random split would validate on the training data.
+        """
+        if validation_fraction == 0.0:
+            return self, None
+        walkers = np.unique(self.walker)
+        if len(walkers) > 1:
+            held_out = walkers[-max(1, round(validation_fraction * len(walkers))) :]
+            validation = np.isin(self.walker, held_out)
+        else:
+            validation = np.arange(len(self.walker)) >= (1.0 - validation_fraction) * len(self.walker)
+        return self._select(~validation), self._select(validation)
+
+    def _select(self, rows: np.ndarray) -> Frames:
+        weights = None if self.weights is None else self.weights[rows] / self.weights[rows].sum()
+        return Frames(self.system, self.positions[rows], self.walker[rows], weights)
+
+
+class TrainingData:
+    """Frames of several systems; a batch holds equally many of each system, on average.
+
+    Args:
+        frames: One entry per system.
+    """
+
+    def __init__(self, frames: Sequence[Frames]) -> None:
+        if not frames or any(len(f.positions) == 0 for f in frames):
+            raise ConfigError("there are no training frames.", fix="Simulate some first: tbg simulate --help.")
+        self.frames = tuple(frames)
+        self.systems = tuple(f.system for f in frames)
+
+    def batch(self, seed: int, step: int, size: int) -> tuple[Tensor, Batch]:
+        """The batch of a step: a function of (seed, step, size) alone, so that training can resume exactly.
+
+        Returns:
+            States [size, *event], float32, padded with zeros to the largest system, and whose they are.
+        """
+        rng = generator(seed, "batch", step)
+        index = rng.integers(len(self.systems), size=size) if len(self.systems) > 1 else np.zeros(size, np.int64)
+        rows = []
+        for i in index:
+            frames = self.frames[i]
+            # Inverse transform of one uniform number: cheap, and independent of how numpy draws choices.
+            if frames.weights is None:
+                row = int(rng.random() * len(frames.positions))
+            else:
+                row = int(np.searchsorted(self._cumulative(int(i)), rng.random(), side="right"))
+            rows.append(frames.positions[min(row, len(frames.positions) - 1)])
+        return self._pad(rows, np.asarray(index))
+
+    def _cumulative(self, i: int) -> np.ndarray:
+        if not hasattr(self, "_tables"):
+            self._tables = [None if f.weights is None else np.cumsum(f.weights) for f in self.frames]
+        table = self._tables[i]
+        assert table is not None  # noqa: S101 - only asked for weighted frames
+        return table
+
+    def _pad(self, rows: list[np.ndarray], index: np.ndarray) -> tuple[Tensor, Batch]:
+        lengths = {len(row) for row in rows}
+        systems = self.systems
+        if len(lengths) == 1 and len({s.space.event_shape for s in systems}) == 1:
+            x = torch.from_numpy(np.stack(rows).astype(np.float32))
+            return x, Batch(systems, torch.from_numpy(index))
+        longest = max(s.space.event_shape[0] for s in systems)
+        x = torch.zeros((len(rows), longest, *rows[0].shape[1:]))
+        mask = torch.zeros((len(rows), longest), dtype=torch.bool)
+        for i, row in enumerate(rows):
+            x[i, : len(row)] = torch.from_numpy(row)
+            mask[i, : len(row)] = True
+        return x, Batch(systems, torch.from_numpy(index), mask)
+
+
+def oversampling_weights(values: np.ndarray, centre: float, kappa: float, share: float) -> np.ndarray:
+    """Frame weights that raise a rare region of a torsion: r * vonMises(value; centre, kappa) + 1.
+
+    Klein & Noe (2024, appendix B) do so for the positive-phi state of alanine dipeptide (centre 1, kappa 10). The
+    model then learns a density that is not the Boltzmann density, and importance weights correct for it.
+
+    Args:
+        values: The torsion in each frame [n], radians.
+        centre: Where to add weight, radians.
+        kappa: Concentration of the von Mises bump.
+        share: Share of the total weight that the bump adds, in (0, 1); fixes r.
+    """
+    bump = np.exp(kappa * (np.cos(values - centre) - 1.0))
+    r = share / (1.0 - share) * len(values) / max(float(bump.sum()), 1e-12)
+    weights = r * bump + 1.0
+    return np.asarray(weights / weights.sum())

@@ -1,0 +1,176 @@
+"""The training loop: resumable to the step, on any device that Lightning Fabric knows."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from tbg_core.errors import NumericalError
+from tbg_core.randomness import SampleKeys
+from tbg_core.storage.atomic import write_text
+from tbg_core.training.ema import WeightAverage
+from tbg_core.training.schedule import learning_rate
+from tbg_core.training.state import load_state, save_state
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tbg_core.config.run_config import TrainingSettings
+    from tbg_core.contracts.objective import Objective
+    from tbg_core.contracts.proposal import Proposal
+    from tbg_core.contracts.system import Batch
+    from tbg_core.pipeline.progress import Progress
+    from tbg_core.training.data import TrainingData
+
+LOG = "loss.csv"
+
+
+class _Loss(nn.Module):
+    """The objective as a module, so that Fabric can wrap its forward pass (precision, several devices)."""
+
+    def __init__(self, proposal: Proposal, objective: Objective) -> None:
+        super().__init__()
+        self.proposal = proposal
+        self.objective = objective
+
+    def forward(self, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:
+        return self.objective.loss(self.proposal, x, batch, keys)
+
+
+class Trainer:
+    """Minimises an objective over keyed batches.
+
+    Every step depends on the state before it and on (seed, step) alone. So a run that was killed and
+    resumed gives the weights of an uninterrupted one (bitwise on one thread of one machine).
+
+    Args:
+        settings: Steps, batch size, rates, precision, intervals.
+        seed: The user's seed.
+        folder: Where training state and loss log go.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        devices: Number of devices.
+    """
+
+    def __init__(
+        self, settings: TrainingSettings, seed: int, folder: Path, device: str = "auto", devices: int = 1
+    ) -> None:
+        self.settings, self.seed, self.folder = settings, seed, folder
+        self.fabric = Fabric(accelerator=device, devices=devices, precision=settings.precision)
+
+    def fit(
+        self,
+        proposal: Proposal,
+        objective: Objective,
+        training: TrainingData,
+        validation: TrainingData | None,
+        progress: Progress,
+    ) -> WeightAverage:
+        """Trains ``proposal`` in place to the last step; returns its averaged weights.
+
+        Raises:
+            NumericalError: If the loss becomes non-finite; the last saved state is kept.
+        """
+        settings = self.settings
+        average = WeightAverage(proposal, settings.ema_decay)
+        optimizer = torch.optim.Adam(proposal.parameters(), lr=settings.learning_rate)
+        first = load_state(self.folder, proposal, optimizer, average)
+        self._truncate_log(first)
+        if settings.compile:
+            proposal.compile()
+        loss_module, optimizer = self.fabric.setup(_Loss(proposal, objective), optimizer)
+        with progress.stage("train", total=settings.steps, unit="steps") as bar:
+            bar.advance(first, note="resumed" if first else "")
+            began, sums, count = time.monotonic(), 0.0, 0
+            for step in range(first, settings.steps):
+                loss = self._step(step, loss_module, optimizer, proposal, training)
+                average.update(proposal, step + 1)
+                sums, count = sums + loss, count + 1
+                done = step + 1
+                if done % settings.log_every == 0 or done == settings.steps:
+                    held_out = self._validate(loss_module, validation)
+                    self._log(done, sums / count, held_out, time.monotonic() - began)
+                    bar.advance(0, note=f"loss {sums / count:.4f}" + ("" if held_out is None else f" held-out {held_out:.4f}"))
+                    sums, count = 0.0, 0
+                if done % settings.checkpoint_every == 0 or done == settings.steps:
+                    if self.fabric.is_global_zero:
+                        save_state(self.folder, done, proposal, optimizer, average)
+                bar.advance(1)
+        return average
+
+    def _step(
+        self,
+        step: int,
+        loss_module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        proposal: Proposal,
+        training: TrainingData,
+    ) -> float:
+        settings = self.settings
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(
+                step,
+                steps=settings.steps,
+                warmup=settings.warmup_steps,
+                peak=settings.learning_rate,
+                final=settings.final_learning_rate,
+            )
+        x, batch, keys = self._draw(training, step, "train")
+        loss = loss_module(x, batch, keys)
+        optimizer.zero_grad()
+        self.fabric.backward(loss)
+        if settings.gradient_clip > 0.0:
+            torch.nn.utils.clip_grad_norm_(proposal.parameters(), settings.gradient_clip)
+        value = float(loss.detach())
+        if not torch.isfinite(loss.detach()):
+            raise NumericalError(
+                f"the training loss became {value} at step {step + 1}.",
+                fix="Lower training.learning_rate or set training.gradient_clip; --resume starts at the last checkpoint.",
+            )
+        optimizer.step()
+        return value
+
+    def _draw(self, data: TrainingData, step: int, stream: str) -> tuple[Tensor, Batch, SampleKeys]:
+        """This device's share of a batch."""
+        size, rank, world = self.settings.batch_size, self.fabric.global_rank, self.fabric.world_size
+        x, batch = data.batch(self.seed, step, size)
+        keys = SampleKeys.range(self.seed, f"{stream}/{step}", 0, size)
+        if world > 1:
+            rows = torch.arange(rank, size, world)
+            x, batch = x[rows], batch.select(rows)
+            keys = SampleKeys(self.seed, keys.stream, rows.numpy())
+        device = self.fabric.device
+        return x.to(device), batch.to(device), keys
+
+    @torch.no_grad()
+    def _validate(self, loss_module: nn.Module, validation: TrainingData | None) -> float | None:
+        """Loss on held-out frames with the same frames, times and noise at every call."""
+        if validation is None:
+            return None
+        losses = [float(loss_module(*self._draw(validation, draw, "validation"))) for draw in range(2)]
+        return sum(losses) / len(losses)
+
+    def _log(self, step: int, loss: float, held_out: float | None, seconds: float) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        path = self.folder / LOG
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = not path.exists()
+        with path.open("a", newline="") as handle:
+            writer = csv.writer(handle)
+            if fresh:
+                writer.writerow(["step", "loss", "held_out_loss", "seconds"])
+            writer.writerow([step, f"{loss:.6g}", "" if held_out is None else f"{held_out:.6g}", f"{seconds:.1f}"])
+
+    def _truncate_log(self, step: int) -> None:
+        """Drops log lines after the state that training goes on from."""
+        path = self.folder / LOG
+        if path.exists():
+            header, *lines = path.read_text().splitlines()
+            kept = [line for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
+            write_text(path, "\n".join([header, *kept]) + "\n")

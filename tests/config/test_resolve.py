@@ -1,0 +1,120 @@
+"""A resolved configuration says everything, and means the same when it is read again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tbg_core.config.load import dump_config, load_config, make_config
+from tbg_core.config.resolve import proposal_reference, resolve
+from tbg_core.config.run_config import COMPONENT_KEYS
+from tbg_core.config.schema import json_schema
+from tbg_core.errors import ConfigError, TbgError, UnknownComponentError
+from tbg_core.registry import get_registry
+
+SOURCE = '''
+from pydantic import Field
+from tbg_core.config.base import ComponentConfig
+from tbg_core.registry import ComponentSpec, hookimpl
+
+
+class Config(ComponentConfig):
+    width: int = Field(default=4, ge=1, description="Width (units).")
+
+
+class Toy:
+    @classmethod
+    def parse(cls, text):
+        return {"width": 2} if text == "dot" else None
+
+
+@hookimpl
+def tbg_components():
+    kinds = {"field": "wind", "energy": "hill", "system": "dots", "integrator": "hop", "proposal": "stone"}
+    return [
+        ComponentSpec(kind=k, name=n, summary="A fake.", target="fake_hills:Toy", config="fake_hills:Config")
+        for k, n in kinds.items()
+    ]
+'''
+
+ASKED = {"system": "dot", "model": {"name": "wind", "width": 9}, "energy": "hill", "integrator": "hop"}
+
+
+@pytest.fixture
+def hills(make_plugin, fresh_registry, monkeypatch):
+    """The core and one fake plugin: no openmm, no egnn, no dopri5."""
+    site = make_plugin("hills", SOURCE)
+    monkeypatch.setenv("TBG_DISABLE_PLUGINS", "egnn,openmm,solvers,toys")
+    fresh_registry(site)
+    return get_registry()
+
+
+def test_every_option_is_written_out(hills):
+    config = resolve(make_config(ASKED))
+    assert config.system == {"name": "dots", "width": 2}
+    assert config.model["name"] == "flow"
+    assert config.model["field"] == {"name": "wind", "width": 9}
+    assert config.energy == {"name": "hill", "width": 4}
+    assert config.prior is not None
+    assert set(config.prior) > {"name"}
+
+
+def test_resolving_twice_and_through_a_file_changes_nothing(hills, tmp_path):
+    config = resolve(make_config(ASKED), needs=["model", "energy"])
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(config))
+    assert load_config(path) == config
+    assert resolve(load_config(path), needs=["model", "energy"]) == config
+
+
+def test_a_default_that_is_not_installed_is_left_out_unless_it_is_needed(hills):
+    assert resolve(make_config(ASKED)).dynamics is None
+    with pytest.raises(TbgError, match="dynamics 'openmm' is provided by tbg-openmm"):
+        resolve(make_config(ASKED), needs=["dynamics"])
+
+
+def test_what_the_user_named_must_exist(hills):
+    with pytest.raises(UnknownComponentError, match="unknown energy 'hil'. Did you mean 'hill'"):
+        resolve(make_config({**ASKED, "energy": "hil"}))
+    with pytest.raises(ConfigError, match="field 'wind': unknown option 'widht'"):
+        resolve(make_config({**ASKED, "model": {"name": "wind", "widht": 1}}))
+
+
+def test_a_model_without_slots_has_none_in_the_result(hills):
+    config = resolve(make_config({"system": "dot", "energy": "hill", "model": "stone"}))
+    assert (config.prior, config.integrator, config.likelihood) == (None, None, None)
+    assert proposal_reference(config) == {"name": "stone", "width": 4}
+    with pytest.raises(ConfigError, match="model 'stone' has no slot 'integrator'"):
+        resolve(make_config({"system": "dot", "energy": "hill", "model": "stone", "integrator": "hop"}))
+
+
+def test_the_installed_defaults_resolve_to_complete_references():
+    config = resolve(make_config({}), needs=["model", "energy", "sampler", "dynamics", "objective"])
+    registry = get_registry()
+    for key, kind in COMPONENT_KEYS.items():
+        reference = dict(getattr(config, key))
+        options = set(registry.config_class(kind, reference["name"]).model_fields)
+        assert options <= reference.keys(), key
+
+
+def test_the_schema_describes_every_installed_component():
+    schema = json_schema()
+    for spec in get_registry().specs():
+        definition = schema["$defs"][f"{spec.kind}.{spec.name}"]
+        assert definition["properties"]["name"] == {"const": spec.name}
+        assert definition["additionalProperties"] is False
+    names = schema["properties"]["integrator"]["anyOf"][0]["enum"]
+    assert names == get_registry().names("integrator")
+    assert schema["additionalProperties"] is False
+    for reference in _references(schema):
+        assert reference.removeprefix("#/$defs/") in schema["$defs"]
+
+
+def _references(node):
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for inner in node.values():
+            yield from _references(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _references(inner)
