@@ -26,11 +26,13 @@ def tbg_components():
 
 @pytest.fixture
 def tbg(tmp_path: Path) -> Command:
-    """Runs ``tbg`` in a fresh process inside an empty folder: ``tbg("components", "list", path=..., TBG_X="1")``."""
+    """Runs ``tbg`` in a fresh process in an empty folder: ``tbg("plugins", "list", path=..., TBG_X="1")``."""
     work = tmp_path / "work"
     work.mkdir()
 
-    def run(*arguments: object, path: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: object, path: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("TBG_")}
         clean.update(environment, OMP_NUM_THREADS="1", COLUMNS="160")
         if path is not None:

@@ -11,7 +11,7 @@ from tbg_core.errors import ConfigError
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _SIZE: Final = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)I?B?\s*$", re.IGNORECASE)
 _DEVICE: Final = re.compile(r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$")
-_SMALLEST: Final = 200 * 10**6
+_SMALLEST: Final = 10**9  # below it, the numerical libraries abort while they are loaded
 _THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -52,7 +52,7 @@ def parse_size(text: str) -> int:
         raise ConfigError(f"--max-memory {text!r} is no size.", fix="Write e.g. --max-memory 4GB.")
     size = int(float(match[1]) * _UNITS[match[2].upper()])
     if size < _SMALLEST:
-        raise ConfigError(f"--max-memory {text!r} is too little to start in.", fix="Give at least 200MB.")
+        raise ConfigError(f"--max-memory {text!r} is too little to start in.", fix="Give at least 1GB.")
     return size
 
 

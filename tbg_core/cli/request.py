@@ -215,6 +215,14 @@ def check_run(run: Path) -> Path:
     return run
 
 
+def recorded(run: Path, key: str) -> Any:
+    """What ``config.yaml`` of a folder says about ``key``; None where there is nothing."""
+    from tbg_core.config.load import read_mapping
+
+    path = run / _CONFIG
+    return read_mapping(path).get(key) if path.is_file() else None
+
+
 def check_inputs(paths: Iterable[Path], option: str) -> list[Path]:
     """Existing folders given to ``option``.
 

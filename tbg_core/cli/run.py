@@ -7,7 +7,7 @@ from tbg_core.cli.application import make_app
 from tbg_core.cli.machine import prepare_machine
 from tbg_core.cli.outcome import print_outcome
 from tbg_core.cli.progress import make_progress
-from tbg_core.cli.request import check_inputs, make_request
+from tbg_core.cli.request import check_inputs, make_request, recorded
 
 app = make_app()
 
@@ -58,7 +58,7 @@ def run(
     workers = prepare_machine(threads=threads, max_memory=max_memory, device=device)
     if checkpoint is not None:
         check_inputs([checkpoint], "--checkpoint")
-    needs = ["model", "energy", "sampler", *(("objective", "dynamics") if from_scratch else ())]
+    needs = ["system", "model", "energy", "sampler", *(("objective", "dynamics") if from_scratch else ())]
     resolved, folder = make_request(
         config=config,
         overrides=override,
@@ -78,6 +78,9 @@ def run(
         trust_forcefield=trust_forcefield,
         checkpoint=checkpoint,
     )
+    if resume and not from_scratch:
+        # `tbg run --out DIR --resume` is enough to go on, however the run was begun.
+        from_scratch = bool(recorded(folder, "from_scratch"))
     from tbg_core.pipeline.run import run as run_pipeline
 
     run_pipeline(

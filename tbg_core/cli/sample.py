@@ -70,7 +70,7 @@ def sample(
         values={"temperature_K": temperature, "sampling.num_samples": num_samples, "seed": seed},
         out=out,
         resume=resume,
-        needs=["model", "energy", "sampler"],
+        needs=["system", "model", "energy", "sampler"],
         trust_forcefield=trust_forcefield,
         checkpoint=checkpoint,
     )

@@ -82,7 +82,7 @@ def simulate(
         },
         out=out,
         resume=resume,
-        needs=["energy", "dynamics"],
+        needs=["system", "energy", "dynamics"],
         trust_forcefield=trust_forcefield,
         folder="data",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tbg_core.config.load import make_config
 from tbg_core.config.run_config import COMPONENT_KEYS, DEFAULT_NAMES, SLOT_KEYS, RunConfig
-from tbg_core.errors import PluginError, UnknownComponentError
+from tbg_core.errors import PluginError, UnknownComponentError, UnsupportedSystemError
 from tbg_core.registry.registry import get_registry
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def resolve(config: RunConfig, needs: Iterable[str] = (), registry: Registry | N
     """The same run with every option of every component written out; resolving twice changes nothing.
 
     A component that was neither named by the user nor is needed, and whose plugin is not installed, becomes
-    None, so that a toy can be sampled without a force field.
+    None or stays a bare name, so that a toy can be sampled without a force field.
 
     Args:
         config: What the user asked for.
@@ -33,9 +33,9 @@ def resolve(config: RunConfig, needs: Iterable[str] = (), registry: Registry | N
         UnsupportedSystemError: If the system is not understood.
     """
     registry = registry or get_registry()
-    required = set(needs) | {key for key in COMPONENT_KEYS if _was_given(config, key)}
+    required = set(needs) | {key for key in ("system", *COMPONENT_KEYS) if _was_given(config, key)}
     data: dict[str, Any] = config.model_dump(mode="json")
-    data["system"] = registry.complete("system", registry.resolve_system(config.system))
+    data["system"] = _system(config, registry, needed="system" in required)
     for key in _PLAIN:
         if data[key] is not None:
             data[key] = _complete(registry, COMPONENT_KEYS[key], data[key], needed=key in required)
@@ -57,8 +57,22 @@ def proposal_reference(config: RunConfig, registry: Registry | None = None) -> d
     return (registry or get_registry()).resolve_model(config.model, given, defaults)
 
 
+def _system(config: RunConfig, registry: Registry, *, needed: bool) -> Any:
+    try:
+        return registry.complete("system", registry.resolve_system(config.system))
+    except (UnknownComponentError, PluginError, UnsupportedSystemError):
+        if needed:
+            raise
+        return config.system
+
+
 def _model(config: RunConfig, registry: Registry, required: set[str]) -> dict[str, Any]:
-    reference = proposal_reference(config, registry)
+    try:
+        reference = proposal_reference(config, registry)
+    except (UnknownComponentError, PluginError):
+        if "model" in required:
+            raise
+        return {}
     spec = registry.spec("proposal", reference["name"])
     filled: dict[str, Any] = dict.fromkeys(SLOT_KEYS)
     for key in SLOT_KEYS:

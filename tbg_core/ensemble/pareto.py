@@ -84,8 +84,8 @@ def pareto_smooth(log_weights: np.ndarray) -> ParetoSmoothed:
     top = log_weights[order[-1]]
     threshold = np.exp(log_weights[order[-m - 1]] - top)
     exceedances = np.exp(log_weights[tail] - top) - threshold
-    if exceedances[-1] <= 1e-12:  # all tail weights equal: as thin as a tail can be
-        return ParetoSmoothed(-np.inf, log_weights.copy())
+    if exceedances[-1] <= 1e-12:  # all tail weights equal: there is no tail
+        return ParetoSmoothed(0.0, log_weights.copy())
     raw, sigma = fit_generalised_pareto(exceedances)
     k = (m * raw + 0.5 * PRIOR_STRENGTH) / (m + PRIOR_STRENGTH)
     smoothed = log_weights.copy()

@@ -13,13 +13,14 @@ class FlowMatchingConfig(ComponentConfig):
     """Options of conditional flow matching."""
 
     sigma: float = Field(0.01, ge=0, description="Standard deviation of the noise on x_t (length scales).")
-    coupling: Literal["independent", "kabsch"] = Field(
-        "independent",
-        description="How prior draws and data are paired: as drawn, or each draw rotated onto its datum.",
+    coupling: Literal["auto", "independent", "kabsch"] = Field(
+        "auto",
+        description="How prior draws and data are paired: as drawn (independent, the paper's way), or each prior draw "
+        "rotated onto its datum (kabsch). auto: kabsch where field and prior commute with rotations.",
     )
-    align_reflections: bool = Field(
-        default=False,
-        description="Let the Kabsch coupling use reflections too; only for fields that commute with them.",
+    align_reflections: bool | None = Field(
+        None,
+        description="Let the Kabsch coupling use reflections too; left out: if field and prior commute with them.",
     )
     time_law: Literal["uniform", "stratified", "beta"] = Field(
         "uniform",

@@ -40,7 +40,7 @@ class FlowMatching(Objective):
 
     @override
     def loss(self, proposal: Proposal, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:
-        flow = self._checked(proposal, batch)
+        flow = self._checked(proposal)
         # In mixed precision only the network may run in few digits, not the states it is trained on.
         with torch.autocast(x.device.type, enabled=False):
             t, x_t, target = self._regression(flow, x, batch, keys)
@@ -66,8 +66,9 @@ class FlowMatching(Objective):
         x0 = flow.prior.sample_batch(batch, tuple(x.shape[1:]), noise, flow.dtype)
         eps = torch.randn(x.shape, generator=noise, device=x.device, dtype=flow.dtype)
         eps = batch.centre(eps) if molecules else eps
-        if self.config.coupling == "kabsch":
-            x0 = align(x0, x1, reflections=self.config.align_reflections)
+        if self._aligns(flow, batch):
+            reflections = self.config.align_reflections
+            x0 = align(x0, x1, reflections=flow.symmetry.reflection if reflections is None else reflections)
         t = self._times(len(x), np.random.default_rng(list(digest[8:]))).to(x1)
         along = t.view(-1, *(1,) * (x.ndim - 1))
         return t, (1 - along) * x0 + along * x1 + self.config.sigma * eps, x1 - x0
@@ -83,31 +84,40 @@ class FlowMatching(Objective):
             t = rng.random(count)
         return torch.from_numpy(t)
 
-    def _checked(self, proposal: Proposal, batch: Batch) -> FlowProposal:
+    def _aligns(self, flow: FlowProposal, batch: Batch) -> bool:
+        """Whether prior draws are turned onto the data.
+
+        Turning x0 by a rotation that depends on x1 leaves the prior's law alone only on average over the orientations
+        of the data, an average that an equivariant flow makes by itself and others do not.
+
+        Raises:
+            ConfigError: If alignment was asked for and the flow lacks the symmetry.
+        """
+        symmetry, coupling = flow.symmetry, self.config.coupling
+        possible = symmetry.group != "none" and isinstance(batch.systems[0].space, MeanFree)
+        if coupling == "kabsch" and not possible:
+            raise ConfigError(
+                "The Kabsch coupling needs molecules and a field and prior that commute with rotations.",
+                fix="Set coupling to independent.",
+            )
+        aligns = possible and coupling != "independent"
+        if aligns and self.config.align_reflections and not symmetry.reflection:
+            raise ConfigError(
+                "align_reflections needs a field and prior that commute with reflections; "
+                f"{type(flow.field).__name__} tells mirror images apart.",
+                fix="Set align_reflections to false.",
+            )
+        return aligns
+
+    def _checked(self, proposal: Proposal) -> FlowProposal:
         """The flow to train.
 
         Raises:
-            ConfigError: If the proposal is no flow, or the coupling breaks a symmetry it has not got.
+            ConfigError: If the proposal is no flow.
         """
         if not isinstance(proposal, FlowProposal):
             raise ConfigError(
                 f"Flow matching trains continuous flows, not {type(proposal).__name__}.",
                 fix="Choose another objective or a model with a vector field.",
-            )
-        if self.config.coupling == "independent":
-            return proposal
-        # Turning x0 by a rotation that depends on x1 leaves the prior's law alone only on average over the
-        # orientations of the data, an average that an equivariant flow makes by itself and others do not.
-        symmetry = proposal.symmetry
-        if symmetry.group == "none" or not isinstance(batch.systems[0].space, MeanFree):
-            raise ConfigError(
-                "The Kabsch coupling needs molecules and a field and prior that commute with rotations.",
-                fix="Set coupling to independent.",
-            )
-        if self.config.align_reflections and not symmetry.reflection:
-            raise ConfigError(
-                "align_reflections needs a field and prior that commute with reflections; "
-                f"{type(proposal.field).__name__} tells mirror images apart.",
-                fix="Set align_reflections to false.",
             )
         return proposal

@@ -122,6 +122,11 @@ def _unsupported(registry: Registry, text: str, broken: list[str]) -> TbgError:
         return UnsupportedSystemError(
             f"system {text!r} is not understood.", fix=f"A source failed: {broken[0]}"
         )
+    if not examples and any(record.disabled for record in registry.plugins):
+        return UnsupportedSystemError(
+            f"system {text!r} is not understood: the plugins that read systems are switched off.",
+            fix="Drop --no-plugins and unset TBG_DISABLE_PLUGINS.",
+        )
     if not examples:
         return UnsupportedSystemError(
             f"system {text!r} is not understood: no plugin that reads systems is installed.",

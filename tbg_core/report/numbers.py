@@ -29,6 +29,11 @@ def interval(estimate: Estimate) -> str:
     return f"{low} to {high}"
 
 
+def count(number: float) -> str:
+    """An effective number: one decimal below 100."""
+    return f"{number:,.0f}" if number >= 100.0 else f"{number:.1f}"
+
+
 def duration(seconds: float) -> str:
     """``"3.2 s"``, ``"4 min 10 s"``, ``"2 h 5 min"``."""
     if seconds < 60.0:

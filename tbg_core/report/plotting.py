@@ -85,6 +85,19 @@ def new_plot(width: float = 4.4, height: float = 3.0) -> tuple[Drawing, Axes]:
     return drawing, axes
 
 
+def legend_above(axes: Axes) -> None:
+    """A legend in one line above the plot, where it hides nothing."""
+    with mpl.rc_context(_RC):
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(-0.02, 1.0),
+            ncols=3,
+            borderaxespad=0.1,
+            columnspacing=1.2,
+            handlelength=1.4,
+        )
+
+
 def to_svg(drawing: Drawing, name: str, description: str) -> Markup:
     """The drawing as inline SVG.
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from tbg_core.ensemble import Ensemble
 from tbg_core.molecule import Molecule
+from tbg_core.observables import default_observables
+from tbg_core.report.labels import InDegrees
 from tbg_core.report.reference import Reference, load_reference
 from tbg_core.storage.atomic import read_json
 
@@ -67,9 +69,8 @@ class RunData:
         """Observables worth showing: torsions of a molecule, the first coordinates of a point in R^d."""
         system = self.ensemble.system
         if isinstance(system, Molecule):
-            from tbg_core.observables import default_observables
-
-            return tuple(default_observables(system))
+            found = default_observables(system)
+            return tuple(InDegrees(o) if o.unit == "rad" else o for o in found)
         shape = self.ensemble.positions.shape[1:]
         return tuple(Coordinate(i) for i in range(min(shape[0], 4))) if len(shape) == 1 else ()
 

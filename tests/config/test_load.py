@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tbg_core.config.load import dump_config, load_config, make_config, parse_yaml
@@ -26,10 +26,14 @@ def test_an_empty_file_means_the_defaults(tmp_path):
 
 
 def test_yaml_and_toml_say_the_same(tmp_path):
-    yaml = written(tmp_path, "system: GF\nmodel: egnn\nintegrator: {name: dopri5, rtol: 1e-5}\nsampling: {num_samples: 9}")
+    yaml = written(
+        tmp_path,
+        "system: GF\nmodel: egnn\nintegrator: {name: dopri5, rtol: 1e-5}\nsampling: {num_samples: 9}",
+    )
     toml = written(
         tmp_path,
-        'system = "GF"\nmodel = "egnn"\n[integrator]\nname = "dopri5"\nrtol = 1e-5\n[sampling]\nnum_samples = 9\n',
+        'system = "GF"\nmodel = "egnn"\n[integrator]\nname = "dopri5"\nrtol = 1e-5\n'
+        "[sampling]\nnum_samples = 9\n",
         "c.toml",
     )
     assert load_config(yaml) == load_config(toml)
@@ -37,13 +41,19 @@ def test_yaml_and_toml_say_the_same(tmp_path):
 
 
 def test_a_mapping_without_a_name_configures_the_default(tmp_path):
-    assert load_config(written(tmp_path, "integrator: {rtol: 1e-4}")).integrator == {"name": "dopri5", "rtol": 1e-4}
+    assert load_config(written(tmp_path, "integrator: {rtol: 1e-4}")).integrator == {
+        "name": "dopri5",
+        "rtol": 1e-4,
+    }
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("seed: 1\nmodel: !!python/object/apply:os.system ['true']", r"c\.yaml, line 2: the object tag !!python/object/apply:os\.system is refused"),
+        (
+            "seed: 1\nmodel: !!python/object/apply:os.system ['true']",
+            r"c\.yaml, line 2: the object tag !!python/object/apply:os\.system is refused",
+        ),
         ("model: !mine {a: 1}", "line 1: the object tag !mine is refused"),
         ("seed: 1\nmodel: egnn\nseed: 2", "line 3: the key 'seed' appears twice"),
         ("model: {name: egnn, name: other}", "the key 'name' appears twice"),
@@ -51,8 +61,14 @@ def test_a_mapping_without_a_name_configures_the_default(tmp_path):
         ("model: [egnn", "line 1"),
         ("- egnn", "no mapping at its top"),
         ("modle: egnn", r"unknown option 'modle' \(Did you mean 'model'\?\)\. Allowed: "),
-        ("sampling: {num_sample: 3}", r"unknown option 'sampling.num_sample' \(Did you mean 'num_samples'\?\)\. Allowed: block_size, num_samples"),
-        ("sampling: {num_samples: -3}", "sampling.num_samples = -3: input should be greater than or equal to 1"),
+        (
+            "sampling: {num_sample: 3}",
+            r"'sampling.num_sample' \(Did you mean 'num_samples'\?\)\. Allowed: block_size, num_samples",
+        ),
+        (
+            "sampling: {num_samples: -3}",
+            "sampling.num_samples = -3: input should be greater than or equal to 1",
+        ),
         ("seed: -1", "seed = -1"),
         ("temperature_K: 0", "temperature_K = 0"),
         ("energy: 'os:system'", "looks like an import path; a config can only name components"),
@@ -114,12 +130,20 @@ def test_scalars_are_read_as_in_yaml_1_2(text, value):
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False) | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abcdef", min_size=1, max_size=5), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("abcdef", min_size=1, max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(options=st.dictionaries(st.text("abcdef_", min_size=1, max_size=8), plain, max_size=4))
 def test_what_is_written_is_read_back(options, tmp_path_factory):
     config = make_config({"energy": {**options, "name": "openmm"}, "seed": 5, "system": "GF"})

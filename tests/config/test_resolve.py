@@ -11,7 +11,7 @@ from tbg_core.config.schema import json_schema
 from tbg_core.errors import ConfigError, TbgError, UnknownComponentError
 from tbg_core.registry import get_registry
 
-SOURCE = '''
+SOURCE = """
 from pydantic import Field
 from tbg_core.config.base import ComponentConfig
 from tbg_core.registry import ComponentSpec, hookimpl
@@ -34,7 +34,7 @@ def tbg_components():
         ComponentSpec(kind=k, name=n, summary="A fake.", target="fake_hills:Toy", config="fake_hills:Config")
         for k, n in kinds.items()
     ]
-'''
+"""
 
 ASKED = {"system": "dot", "model": {"name": "wind", "width": 9}, "energy": "hill", "integrator": "hop"}
 
@@ -72,8 +72,24 @@ def test_a_default_that_is_not_installed_is_left_out_unless_it_is_needed(hills):
         resolve(make_config(ASKED), needs=["dynamics"])
 
 
+def test_training_needs_neither_system_nor_energy(hills):
+    config = resolve(make_config({"model": "wind", "integrator": "hop"}), needs=["model", "objective"])
+    assert config.system == "ACE-ALA-NME"
+    assert config.energy == {"name": "openmm"}
+    assert config.objective["sigma"] == 0.01
+    with pytest.raises(TbgError, match="'ACE-ALA-NME' is not understood"):
+        resolve(make_config({"model": "wind", "integrator": "hop"}), needs=["system"])
+
+
+def test_simulating_needs_no_model(hills):
+    config = resolve(make_config({"system": "dot", "energy": "hill"}), needs=["system", "energy"])
+    assert config.model == {"name": "egnn"}
+    with pytest.raises(TbgError, match="field 'egnn' is provided by tbg-egnn"):
+        resolve(make_config({"system": "dot", "energy": "hill"}), needs=["model"])
+
+
 def test_what_the_user_named_must_exist(hills):
-    with pytest.raises(UnknownComponentError, match="unknown energy 'hil'. Did you mean 'hill'"):
+    with pytest.raises(UnknownComponentError, match=r"unknown energy 'hil'\. Did you mean 'hill'"):
         resolve(make_config({**ASKED, "energy": "hil"}))
     with pytest.raises(ConfigError, match="field 'wind': unknown option 'widht'"):
         resolve(make_config({**ASKED, "model": {"name": "wind", "widht": 1}}))

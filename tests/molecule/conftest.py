@@ -16,10 +16,10 @@ def place(rows):
     """Positions [n, 3] of rows (key, distance nm, angle degrees, dihedral degrees, reference keys)."""
     index = {row[0]: i for i, row in enumerate(rows)}
     x = np.zeros((len(rows), 3))
-    for i, (_, r, theta, phi, references) in enumerate(rows):
+    for i, (_, r, theta_degrees, phi_degrees, references) in enumerate(rows):
         if i == 0:
             continue
-        theta, phi = np.radians([theta, phi])
+        theta, phi = np.radians([theta_degrees, phi_degrees])
         a, b, c = (*(x[index[k]] for k in references), [0.3, 0.7, 0.1], [0.9, -0.4, 0.2])[:3]
         u = (a - b) / np.linalg.norm(a - b) if i > 1 else np.array([1.0, 0.0, 0.0])
         w = np.cross(np.asarray(b) - np.asarray(c), u)
@@ -105,7 +105,9 @@ def methane():
 
 
 def peroxide():
-    return make("peroxide", rows_of("O1 O 0 0 0\nO2 O .145 0 0 O1\nH1 H .097 100 0 O1 O2\nH2 H .097 100 112 O2 O1 H1"))
+    return make(
+        "peroxide", rows_of("O1 O 0 0 0\nO2 O .145 0 0 O1\nH1 H .097 100 0 O1 O2\nH2 H .097 100 112 O2 O1 H1")
+    )
 
 
 def ethane():
@@ -260,4 +262,3 @@ def build():
 @pytest.fixture(scope="session")
 def alanine(build):
     return build("alanine")
-

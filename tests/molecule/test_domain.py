@@ -141,7 +141,8 @@ def test_a_meso_compound_whose_halves_can_be_told_apart_needs_the_mirror(build):
         ("alanine", "leaves_alike", True, 2**4),
         # 12 H, 6 C, 2 N, 2 O; the molecule's own symmetries are the rotations of its methyls.
         ("alanine", "by_element", True, 2 * math.factorial(12) * math.factorial(6) * 2 * 2 // 27),
-        ("fluoropropane", "by_element", True, math.factorial(3) * math.factorial(7) // (3 * 3)),
+        # Exchanging the methyls reverses the prochiral label, so only their rotations keep all labels.
+        ("fluoropropane", "by_element", True, math.factorial(3) * math.factorial(7) // 9),
         ("acetate", "by_element", True, 2 * 2 * 6 // (3 * 2)),
         ("methane", "by_element", True, 24 // 12),
     ],
@@ -149,8 +150,7 @@ def test_a_meso_compound_whose_halves_can_be_told_apart_needs_the_mirror(build):
 def test_gains_known_in_closed_form(build, name, scheme, reflection, gain):
     molecule = build(name)
     domain = CanonicalDomain(molecule, SCHEMES[scheme](molecule), reflection)
-    expected = gain if name != "fluoropropane" else 3360  # swapping the methyls needs no rotation: |S| = 9
-    assert domain.log_orbit == pytest.approx(math.log(expected), rel=1e-12, abs=1e-15)
+    assert domain.log_orbit == pytest.approx(math.log(gain), rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -165,7 +165,10 @@ def test_relabelled_and_mirrored_alanine_is_folded_back(alanine, scheme):
     assert (folded.status == Validity.OK).all()
     assert np.array_equal(folded.mirrored, sign < 0)
     assert domain.contains(folded.x).all()
-    again = np.take_along_axis(raw, folded.source[:, :, None], 1) * np.where(folded.mirrored, -1, 1)[:, None, None]
+    again = (
+        np.take_along_axis(raw, folded.source[:, :, None], 1)
+        * np.where(folded.mirrored, -1, 1)[:, None, None]
+    )
     assert np.array_equal(again, folded.x)
     # Up to rotations of methyls the frame is the one that was relabelled.
     fixed = [i for i in range(22) if i not in {1, 2, 3, 11, 12, 13, 19, 20, 21}]
@@ -208,8 +211,7 @@ def test_one_wrong_centre_of_two_cannot_be_folded(build, scheme):
 def test_broken_and_extra_bonds_are_wrong(alanine, scheme):
     domain = CanonicalDomain(alanine, SCHEMES[scheme](alanine), reflection=True)
     stretched = alanine.reference.copy()
-    stretched[16:] += 0.1 * (stretched[16] - stretched[14])
-    stretched[16:] += 0.08
+    stretched[16:] += 0.45 * (stretched[16] - stretched[14])  # the peptide bond is now 0.194 nm
     close = alanine.reference.copy()
     close[5] = close[0] + [0.05, 0.05, 0.1]
     lost = np.full_like(stretched, np.nan)
@@ -321,8 +323,8 @@ def test_density_gained_by_folding_is_normalised(build, name, reflection, sigma)
     assert error < 0.02
     # False alarms: 6e-5 per case at four standard errors.
     assert abs(integrand.mean() - valid.mean()) < 4 * error + 1e-9
-    if sigma < 0.01:
-        assert valid.mean() == 1.0
+    # Narrow Gaussians lie in the domain whole; of wide ones it cuts off a part.
+    assert valid.mean() == 1.0 if sigma < 0.01 else 0.1 < valid.mean() < 0.99
 
 
 def test_factors_of_the_symmetry_of_a_ring(build):

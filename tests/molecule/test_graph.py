@@ -25,7 +25,17 @@ RING_OF_SIX = neighbour_table(6, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (0, 5)
 
 @pytest.mark.parametrize(
     ("pair", "cutoff"),
-    [("HC", 0.14), ("HO", 0.14), ("HS", 0.16), ("SC", 0.22), ("SS", 0.24), ("CC", 0.18), ("CN", 0.18), ("NO", 0), ("OO", 0)],
+    [
+        ("HC", 0.14),
+        ("HO", 0.14),
+        ("HS", 0.16),
+        ("SC", 0.22),
+        ("SS", 0.24),
+        ("CC", 0.18),
+        ("CN", 0.18),
+        ("NO", 0),
+        ("OO", 0),
+    ],
 )
 def test_cutoffs_of_element_pairs(pair, cutoff):
     assert bond_cutoff(*pair) == bond_cutoff(*pair[::-1]) == cutoff

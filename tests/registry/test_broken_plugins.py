@@ -39,10 +39,10 @@ def test_a_broken_plugin_through_the_command(make_plugin, tbg):
     site = make_plugin("broken", BROKEN["import"])
     result = tbg("components", "list", "--json", path=site)
     assert result.returncode == 0
-    assert [line for line in result.stderr.splitlines() if line] == [
+    assert result.stderr == (
         "warning: plugin broken (acme-broken 1.2) was not loaded: ModuleNotFoundError: "
-        "No module named 'a_package_that_does_not_exist'"
-    ]
+        "No module named 'a_package_that_does_not_exist'\n"
+    )
     assert {"kind": "proposal", "name": "flow"}.items() <= next(
         c for c in json.loads(result.stdout) if c["name"] == "flow"
     ).items()
@@ -76,7 +76,10 @@ def test_a_disabled_plugin_is_not_imported(named, make_plugin, fresh_registry, m
 def test_no_plugins_works_with_every_verb(make_plugin, tbg, tmp_path):
     trace = tmp_path / "imported"
     site = make_plugin("marker", f"open({str(trace)!r}, 'w').close()\n")
-    for arguments in (("--no-plugins", "plugins", "list", "--json"), ("plugins", "list", "--no-plugins", "--json")):
+    for arguments in (
+        ("--no-plugins", "plugins", "list", "--json"),
+        ("plugins", "list", "--no-plugins", "--json"),
+    ):
         result = tbg(*arguments, path=site)
         assert result.returncode == 0
         assert {p["status"] for p in json.loads(result.stdout) if p["name"] != "core"} == {"disabled"}

@@ -10,7 +10,7 @@ from tbg_core.errors import ConfigError, PluginError, UnknownComponentError, Uns
 from tbg_core.registry import get_registry
 from tbg_core.registry.naming import FIRST_PARTY, FIRST_PARTY_DISTRIBUTIONS
 
-SOURCE = '''
+SOURCE = """
 from pydantic import Field
 from tbg_core.config.base import ComponentConfig
 from tbg_core.registry import ComponentSpec, hookimpl
@@ -41,9 +41,8 @@ class Words(Component):
 
 
 def _spec(kind, name, target="Component", **more):
-    return ComponentSpec(
-        kind=kind, name=name, summary="A fake.", target=f"fake_shop:{target}", config="fake_shop:Config", **more
-    )
+    target = f"fake_shop:{target}"
+    return ComponentSpec(kind, name, "A fake.", target, "fake_shop:Config", **more)
 
 
 @hookimpl
@@ -56,7 +55,7 @@ def tbg_components():
         _spec("system", "numbers", "Numbers"),
         _spec("system", "words", "Words"),
     ]
-'''
+"""
 
 
 @pytest.fixture
@@ -89,7 +88,9 @@ def test_every_first_party_component_can_be_described_and_imported():
 
 
 def test_build_gives_the_component_its_options_and_slots(shop):
-    kite = shop.build("proposal", {"name": "kite", "width": 9, "prior": "spring"}, field={"name": "wind", "width": 2})
+    kite = shop.build(
+        "proposal", {"name": "kite", "width": 9, "prior": "spring"}, field={"name": "wind", "width": 2}
+    )
     assert kite.config.width == 9
     assert kite.slots["prior"].config.width == 4
     assert kite.slots["field"].config.width == 2
@@ -104,9 +105,15 @@ def test_build_takes_components_that_are_built_already(shop):
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ({"name": "spring", "widht": 3}, "prior 'spring': unknown option 'widht' (Did you mean 'width'?). Allowed: shape, width."),
+        (
+            {"name": "spring", "widht": 3},
+            "prior 'spring': unknown option 'widht' (Did you mean 'width'?). Allowed: shape, width.",
+        ),
         ({"name": "spring", "width": "x"}, "prior 'spring': width = 'x': input should be a valid integer"),
-        ({"name": "spring", "width": 0}, "prior 'spring': width = 0: input should be greater than or equal to 1"),
+        (
+            {"name": "spring", "width": 0},
+            "prior 'spring': width = 0: input should be greater than or equal to 1",
+        ),
         ("spirng", "unknown prior 'spirng'. Did you mean 'spring'?"),
         ("os:system", "prior: 'os:system' looks like an import path; a config can only name components."),
         ({"width": 3}, "prior: the mapping has no `name`."),
@@ -149,7 +156,9 @@ def test_complete_writes_every_default_out_and_is_idempotent(shop):
 
 def test_a_model_is_a_proposal_or_else_the_field_of_a_flow(shop):
     assert shop.resolve_model("stone") == {"name": "stone"}
-    assert shop.resolve_model({"name": "wind", "width": 3}, given={"prior": "spring"}, defaults={"likelihood": "augmented"}) == {
+    assert shop.resolve_model(
+        {"name": "wind", "width": 3}, given={"prior": "spring"}, defaults={"likelihood": "augmented"}
+    ) == {
         "name": "flow",
         "field": {"name": "wind", "width": 3},
         "prior": "spring",
@@ -161,7 +170,9 @@ def test_a_model_is_a_proposal_or_else_the_field_of_a_flow(shop):
 
 def test_a_slot_given_that_the_proposal_lacks_is_an_error_but_a_default_is_not(shop):
     assert shop.resolve_model("stone", defaults={"prior": "spring"}) == {"name": "stone"}
-    with pytest.raises(ConfigError, match="model 'stone' has no slot 'prior', but the prior 'spring' was given"):
+    with pytest.raises(
+        ConfigError, match="model 'stone' has no slot 'prior', but the prior 'spring' was given"
+    ):
         shop.resolve_model("stone", given={"prior": "spring"})
 
 
@@ -172,7 +183,9 @@ def test_systems_are_recognised_by_form(shop):
 
 
 def test_a_system_that_two_sources_read_asks_for_a_mapping(shop):
-    with pytest.raises(ConfigError, match=r"read by numbers and by words.*system: \{name: numbers, width: 7\}"):
+    with pytest.raises(
+        ConfigError, match=r"read by numbers and by words.*system: \{name: numbers, width: 7\}"
+    ):
         shop.resolve_system("both")
 
 
@@ -186,10 +199,10 @@ def test_a_system_that_nobody_reads_shows_examples_and_close_matches(shop):
 def test_hooks_reach_plugins_and_flatten_their_results(make_plugin, fresh_registry):
     source = (
         "from tbg_core.registry import CommandSpec, ReportSection, hookimpl\n"
-        "@hookimpl\ndef tbg_commands():\n    return [('wave', 'fake_sea:app', 'Wave.'), CommandSpec('calm', 'm:app')]\n"
-        "@hookimpl\ndef tbg_report_sections(ensemble):\n    return [ReportSection('Sea', f'<p>{ensemble}</p>')]\n"
-        "@hookimpl\ndef tbg_run_started(run):\n    run.append('started')\n"
-        "@hookimpl\ndef tbg_run_finished(run):\n    run.append('finished')\n"
+        "@hookimpl\ndef tbg_commands():\n"
+        "    return [('wave', 'fake_sea:app', 'Wave.'), CommandSpec('calm', 'm:app')]\n"
+        "@hookimpl\ndef tbg_report_sections(ensemble):\n"
+        "    return [ReportSection('Sea', f'<p>{ensemble}</p>')]\n"
     )
     fresh_registry(make_plugin("sea", source))
     registry = get_registry()

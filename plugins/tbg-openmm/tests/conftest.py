@@ -26,7 +26,8 @@ def _pdb_text(molecule: Molecule, order: list[int] | None = None) -> str:
         x, y, z = 10 * molecule.reference[i]
         residue = molecule.residue_index[i]
         lines.append(
-            f"ATOM  {serial:5d}  {molecule.atom_names[i]:<3}{molecule.residue_names[residue]:>4} A{residue + 1:4d}"
+            f"ATOM  {serial:5d}  {molecule.atom_names[i]:<3}{molecule.residue_names[residue]:>4} A"
+            f"{residue + 1:4d}"
             f"    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00          {molecule.elements[i]:>2}"
         )
     return "\n".join([*lines, "TER", "END", ""])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tbg_core.report.blocks import Block, Figure, Figures, Paragraph, Section, Table
 from tbg_core.report.numbers import duration, percent
@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
 
 
+_STAGES: Final = ("load", "simulate", "train", "sample", "reweight", "report")
+
+
 def build(run: RunData) -> Section | None:
     """Wall-clock time per stage and energy evaluations; None where nothing was recorded."""
     recorded = run.metrics.get("seconds") or {}
-    seconds = {str(k): float(v) for k, v in recorded.items() if isinstance(v, (int, float))}
+    known = {str(k): float(v) for k, v in recorded.items() if isinstance(v, (int, float))}
+    seconds = dict(sorted(known.items(), key=lambda stage: _place(stage[0])))
     evaluations = run.metrics.get("energy_evaluations")
     blocks: list[Block] = []
     total = sum(seconds.values())
@@ -36,3 +40,8 @@ def build(run: RunData) -> Section | None:
             text += f", {evaluations / ess:,.1f} per effective sample"
         blocks.append(Paragraph(f"{text}."))
     return Section("cost", "Cost", tuple(blocks), order=900) if blocks else None
+
+
+def _place(stage: str) -> tuple[int, str]:
+    """Stages in the order in which they run, others after them."""
+    return (_STAGES.index(stage) if stage in _STAGES else len(_STAGES), stage)

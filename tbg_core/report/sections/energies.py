@@ -8,7 +8,7 @@ import numpy as np
 
 from tbg_core.report.blocks import Figure, Figures, Note, Section
 from tbg_core.report.numbers import percent
-from tbg_core.report.plotting import PROPOSAL, REFERENCE, REWEIGHTED, new_plot, to_svg
+from tbg_core.report.plotting import PROPOSAL, REFERENCE, REWEIGHTED, legend_above, new_plot, to_svg
 from tbg_core.units import energy_unit
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def build(run: RunData) -> Section:
     axes.set(xlabel=f"potential energy / {unit}", ylabel="density", xlim=(low, high))
     axes.set_yticks([])
     axes.set_ylim(bottom=0.0)
-    axes.legend(loc="upper right")
+    legend_above(axes)
     above = float(np.mean(u > high))
     caption = "All curves have the same area over the whole axis of energies."
     if above > 0.001:

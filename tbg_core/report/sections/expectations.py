@@ -9,6 +9,7 @@ import numpy as np
 
 from tbg_core.ensemble.averages import unwrapped
 from tbg_core.report.blocks import Block, Note, Paragraph, Section, Table
+from tbg_core.report.labels import symbol
 from tbg_core.report.numbers import ABSENT, interval, rounded
 from tbg_core.units import energy_unit
 
@@ -60,8 +61,8 @@ def _row(run: RunData, observable: Observe) -> tuple[str, ...]:
     values = ensemble.evaluate(observable)[ensemble.valid]
     raw = unwrapped(values, np.ones(len(values)), period)
     unit = getattr(observable, "unit", "")
-    name = str(getattr(observable, "name", "observable")).replace("phi", "φ").replace("psi", "ψ")
-    label = f"{name.replace('omega', 'ω')} / {unit}" if unit else name
+    name = symbol(str(getattr(observable, "name", "observable")))
+    label = f"{name} / {unit}" if unit else name
     reference = None if run.reference is None else run.reference.expectation(observable)
     return _cells(label, raw, ensemble.expectation(observable), reference, period)
 

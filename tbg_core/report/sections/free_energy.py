@@ -8,8 +8,9 @@ import numpy as np
 
 from tbg_core.ensemble.free_energy import Profile, histogram_profile
 from tbg_core.report.blocks import Block, Figure, Figures, Section, Table
+from tbg_core.report.labels import symbol
 from tbg_core.report.numbers import interval, rounded
-from tbg_core.report.plotting import PROPOSAL, REFERENCE, REWEIGHTED, new_plot, to_svg
+from tbg_core.report.plotting import PROPOSAL, REFERENCE, REWEIGHTED, legend_above, new_plot, to_svg
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -31,7 +32,7 @@ def build(run: RunData) -> Section | None:
     figures, rows = [], []
     for index, observable in enumerate(chosen):
         profile = run.ensemble.profile(observable, bins=_bins(run))
-        figures.append(Figure(_plot(run, observable, profile, index), _axis(profile.name), ""))
+        figures.append(Figure(_plot(run, observable, profile, index)))
         rows.append(_difference(run, observable, profile))
     band = (
         "Band: 90 % bootstrap interval of −log p in each bin. " if run.ensemble.reliability.reliable else ""
@@ -60,12 +61,8 @@ def profile_observables(observables: tuple[Observe, ...]) -> tuple[Observe, ...]
 
 
 def _bins(run: RunData) -> int:
-    """More bins for more effective samples: from 18 to 60."""
-    return int(np.clip(2.0 * np.sqrt(run.ensemble.ess), 18, 60)) // 2 * 2
-
-
-def _axis(name: str) -> str:
-    return name.replace("phi", "φ").replace("psi", "ψ")
+    """More bins for more effective samples: from 16 to 60."""
+    return int(np.clip(1.2 * np.sqrt(run.ensemble.ess), 16, 60)) // 2 * 2
 
 
 def _plot(run: RunData, observable: Observe, profile: Profile, index: int) -> Markup:
@@ -81,7 +78,7 @@ def _plot(run: RunData, observable: Observe, profile: Profile, index: int) -> Ma
     _curve(axes, profile.edges, profile.free_energy, REWEIGHTED, "reweighted", 2.0)
     unit = f" / {profile.unit}" if profile.unit else ""
     axes.set(
-        xlabel=f"{_axis(profile.name)}{unit}",
+        xlabel=f"{symbol(profile.name)}{unit}",
         ylabel="free energy / kT",
         xlim=(profile.edges[0], profile.edges[-1]),
     )
@@ -90,8 +87,7 @@ def _plot(run: RunData, observable: Observe, profile: Profile, index: int) -> Ma
     if profile.period is not None and profile.period > 100.0:
         axes.set_xticks(np.linspace(profile.edges[0], profile.edges[-1], 5))
     axes.grid(axis="y")
-    if index == 0:
-        axes.legend(loc="best")
+    legend_above(axes)
     return to_svg(drawing, f"profile-{index}", f"free energy along {profile.name}")
 
 
@@ -109,7 +105,7 @@ def _band(axes: Axes, edges: np.ndarray, low: np.ndarray, high: np.ndarray, colo
 
 def _difference(run: RunData, observable: Observe, profile: Profile) -> tuple[str, ...] | None:
     """The two sides of zero of phi or of a coordinate; None for psi and the like."""
-    name = _axis(profile.name)
+    name = symbol(profile.name)
     if profile.period is not None and "phi" not in profile.name:
         return None
     low, high = float(profile.edges[0]), float(profile.edges[-1])

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from tbg_core.report.blocks import Figure, Figures, Section
+from tbg_core.report.labels import symbol
 from tbg_core.report.plotting import (
     FREE_ENERGY,
     GRID,
@@ -65,7 +66,6 @@ def _panels(run: RunData, phi: Observe, psi: Observe, index: int) -> Figures:
         frames = run.reference
         reference = _surface(frames.evaluate(phi), frames.evaluate(psi), np.ones(len(frames)), half)
     labels = (_label(phi), _label(psi))
-    residue = str(getattr(phi, "name", "")).replace("phi", "").strip(" :-_()") or ""
     valid = ensemble.valid
     figures = []
     for kind, weights, colour in (
@@ -88,15 +88,14 @@ def _panels(run: RunData, phi: Observe, psi: Observe, index: int) -> Figures:
         _frame(axes, half, labels)
         svg: Markup = to_svg(drawing, f"rama-{index}-reference", f"{labels[0]} and {labels[1]}, simulation")
         figures.append(Figure(svg, f"Reference MD ({len(run.reference or ()):,} frames)", ""))
-    return Figures(tuple(figures), _caption(run, residue))
+    return Figures(tuple(figures), _caption(run))
 
 
-def _caption(run: RunData, residue: str) -> str:
-    text = f"Residue {residue}. " if residue else ""
+def _caption(run: RunData) -> str:
     if len(run.ensemble) < SCATTER_BELOW:
-        text += "Each point is a valid sample; in the reweighted panel its area is its weight. "
+        text = "Each point is a valid sample; in the reweighted panel its area is its weight. "
     else:
-        text += f"Colour is the free energy −log p from 0 (dark) to {MAX_FREE_ENERGY:.0f} kT (light). "
+        text = f"Colour is the free energy −log p: strongest at 0, fading out at {MAX_FREE_ENERGY:.0f} kT. "
     if run.reference is not None:
         lines = ", ".join(f"{c:.0f}" for c in _CONTOURS)
         text += f"Grey lines are the simulation's free energy at {lines} kT above its minimum."
@@ -104,9 +103,7 @@ def _caption(run: RunData, residue: str) -> str:
 
 
 def _label(observable: Observe) -> str:
-    name = str(getattr(observable, "name", ""))
-    letter = "φ" if "phi" in name else "ψ"
-    return f"{letter} / {getattr(observable, 'unit', '')}".rstrip(" /")
+    return f"{symbol(str(getattr(observable, 'name', '')))} / {getattr(observable, 'unit', '')}".rstrip(" /")
 
 
 def _surface(x: np.ndarray, y: np.ndarray, weights: np.ndarray, half: float) -> np.ndarray:
@@ -126,13 +123,17 @@ def _heat(axes: Axes, free: np.ndarray, half: float) -> None:
 
 
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray, weights: np.ndarray, colour: str) -> None:
+    """Points whose area is their weight, in classes of size: equal markers are drawn once and referred to."""
     mean = weights.mean() if weights.any() else 1.0
-    area = np.clip(5.0 * weights / mean, 0.0, 400.0)
-    shown = area > 0.02
-    order = np.argsort(-area[shown])
-    axes.scatter(
-        x[shown][order], y[shown][order], s=area[shown][order], color=colour, alpha=0.45, linewidths=0
-    )
+    diameter = np.sqrt(np.clip(5.0 * weights / mean, 0.0, 400.0))
+    classes = np.geomspace(0.15, 20.0, 25)
+    nearest = np.argmin(np.abs(np.log(np.maximum(diameter, 1e-3)[:, None] / classes)), axis=1)
+    nearest[diameter < 0.1] = -1
+    for k in range(len(classes) - 1, -1, -1):
+        chosen = nearest == k
+        if chosen.any():
+            style = {"markersize": classes[k], "markeredgewidth": 0.0, "alpha": 0.5}
+            axes.plot(x[chosen], y[chosen], "o", color=colour, **style)
 
 
 def _contours(axes: Axes, free: np.ndarray, half: float) -> None:

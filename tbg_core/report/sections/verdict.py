@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tbg_core.molecule import Molecule
-from tbg_core.report.numbers import ABSENT, duration, interval, percent, rounded
+from tbg_core.report.numbers import ABSENT, count, duration, interval, percent, rounded
 
 if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
@@ -43,7 +43,7 @@ def build(run: RunData) -> Verdict:
     log_z = ensemble.log_z
     seconds = sum(v for v in run.metrics.get("seconds", {}).values() if isinstance(v, (int, float)))
     tiles = (
-        ("Effective samples", f"{verdict.ess:,.1f}", f"{percent(ensemble.ess_fraction)} of those attempted"),
+        ("Effective samples", count(verdict.ess), f"{percent(ensemble.ess_fraction)} of those attempted"),
         ("Pareto k̂", f"{verdict.pareto_k:.2f}", _tail(verdict.pareto_k)),
         (
             "Valid",
@@ -94,7 +94,7 @@ def _tail(k: float) -> str:
 def _sentence(run: RunData) -> str:
     verdict = run.ensemble.reliability
     worth = (
-        f"{verdict.attempted:,} attempted samples are worth {verdict.ess:,.1f} independent ones "
+        f"{verdict.attempted:,} attempted samples are worth {count(verdict.ess)} independent ones "
         f"(Pareto k̂ = {verdict.pareto_k:.2f})"
     )
     if verdict.reliable:

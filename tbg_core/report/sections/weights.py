@@ -9,7 +9,7 @@ import numpy as np
 from tbg_core.ensemble.weights import TRIMMED_FRACTION, normalised
 from tbg_core.report.blocks import Figure, Figures, Note, Paragraph, Section, Table
 from tbg_core.report.numbers import percent
-from tbg_core.report.plotting import GRID, MUTED, REWEIGHTED, new_plot, to_svg
+from tbg_core.report.plotting import GRID, MUTED, REWEIGHTED, legend_above, new_plot, to_svg
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -66,7 +66,7 @@ def _histogram(log_w: np.ndarray) -> Markup:
     axes.stairs(share / share.max(), edges, color=REWEIGHTED, fill=True, alpha=0.45, label="weight")
     axes.set(xlabel="log w − max log w", ylabel="relative to the peak", xlim=(edges[0], 0.0))
     axes.set_yticks([])
-    axes.legend(loc="upper left")
+    legend_above(axes)
     return to_svg(drawing, "log-weights", "histogram of log-weights")
 
 

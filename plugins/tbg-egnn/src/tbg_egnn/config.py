@@ -12,7 +12,8 @@ from tbg_core.config.base import ComponentConfig
 class EGNNConfig(ComponentConfig):
     """Size, input encoding and time features of the EGNN.
 
-    The defaults are the paper's network for alanine dipeptide; for dipeptides it uses 9 layers of width 128.
+    The defaults are the paper's network for alanine dipeptide but for the time features, of which the paper has none;
+    for dipeptides it uses 9 layers of width 128.
     """
 
     layers: int = Field(5, ge=1, description="Message-passing layers L.")
@@ -24,7 +25,7 @@ class EGNNConfig(ComponentConfig):
         None, ge=1, description="Length of the encoding; found from the training molecules when left out."
     )
     time_frequencies: int = Field(
-        0,
+        4,
         ge=0,
         le=32,
         description="Extra time features sin and cos of pi k t, k = 1..n; 0 feeds only t itself, as the paper does.",

@@ -39,7 +39,7 @@ def check_bonds(topology: app.Topology, positions: np.ndarray) -> None:
             )
         if not _SHORTEST_BOND < length < _LONGEST_BOND:
             raise UnsupportedSystemError(
-                f"Bonded atoms {a.name} and {b.name} of residue {_name(a.residue)} are {length:.3f} nm apart.",
+                f"Bonded atoms {a.name} and {b.name} of {_name(a.residue)} are {length:.2f} nm apart.",
                 fix="Correct the coordinates or the atom names.",
             )
     others = _pieces(topology)[1:]

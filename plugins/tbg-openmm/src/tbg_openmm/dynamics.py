@@ -213,7 +213,7 @@ def _ladder(config: OpenMMDynamicsConfig, target: OpenMMTarget) -> tuple[float, 
     ladder = config.temperatures_K or (temperature,)
     if abs(ladder[0] - temperature) > 1e-6 * temperature:
         raise ConfigError(
-            f"The first of dynamics.temperatures_K is {ladder[0]:g} K, the target's {temperature:g} K.",
+            f"The first of dynamics.temperatures_K is {ladder[0]:g} K, the target is at {temperature:g} K.",
             fix=f"Start the ladder at {temperature:g}, or leave temperatures_K out.",
         )
     return (temperature, *ladder[1:])

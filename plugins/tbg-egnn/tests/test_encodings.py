@@ -1,0 +1,66 @@
+"""Encodings follow from the topology and reproduce the paper's tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tbg_egnn import encodings
+
+from tbg_core.api import load_system
+from tbg_core.errors import UnsupportedSystemError
+
+
+def test_alanine_dipeptide_backbone_has_the_papers_nine_classes(alanine_dipeptide):
+    """REFERENCE: H, methyl/side-chain C, (unused), O, and five backbone atoms of their own."""
+    features = encodings.backbone(alanine_dipeptide)
+    assert features.shape == (22, 9)
+    own = features[:, 4:]
+    names = {alanine_dipeptide.atom_names[i] for i in np.flatnonzero(own.any(1))}
+    assert own.sum() == 5
+    assert names == {"C", "N", "CA"}
+    assert not features[:, 2].any()
+    assert (features.sum(1) == 1).all()
+
+
+def test_alanine_dipeptide_full_merges_only_methyl_hydrogens(alanine_dipeptide):
+    classes = encodings.classes(encodings.full(alanine_dipeptide))
+    shared = [np.flatnonzero(classes == c) for c in np.unique(classes) if (classes == c).sum() > 1]
+    assert sorted(len(group) for group in shared) == [3, 3, 3]
+    for group in shared:
+        assert {alanine_dipeptide.elements[i] for i in group} == {"H"}
+        parents = {alanine_dipeptide.neighbours[i] for i in group}
+        assert len(parents) == 1
+
+
+@pytest.mark.parametrize(
+    ("encode", "size"), [(encodings.element, 5), (encodings.backbone, 13), (encodings.full, 76)]
+)
+def test_dipeptide_encodings_have_the_papers_sizes(encode, size):
+    molecule = load_system("GF")
+    assert encode(molecule).shape == (molecule.n_atoms, size)
+
+
+def test_encodings_follow_atoms_through_a_reordering(alanine_dipeptide):
+    """A file with another atom order gives the same rows in that order: no index is an identity."""
+    from dataclasses import replace
+
+    order = np.random.default_rng(0).permutation(22)
+    # Residues must not decrease, so atoms are shuffled within residues.
+    order = np.concatenate([[i for i in order if alanine_dipeptide.residue_index[i] == r] for r in range(3)])
+    place = {int(old): new for new, old in enumerate(order)}
+    shuffled = replace(
+        alanine_dipeptide,
+        elements=tuple(alanine_dipeptide.elements[i] for i in order),
+        atom_names=tuple(alanine_dipeptide.atom_names[i] for i in order),
+        residue_index=tuple(alanine_dipeptide.residue_index[i] for i in order),
+        bonds=tuple(sorted(tuple(sorted((place[i], place[j]))) for i, j in alanine_dipeptide.bonds)),
+    )
+    assert np.array_equal(encodings.element(shuffled), encodings.element(alanine_dipeptide)[order])
+    before = encodings.classes(encodings.full(alanine_dipeptide))[order]
+    after = encodings.classes(encodings.full(shuffled))
+    assert np.array_equal(before[:, None] == before, after[:, None] == after)
+
+
+def test_a_tripeptide_is_refused_by_the_dipeptide_encoding():
+    with pytest.raises(UnsupportedSystemError, match="3 residues"):
+        encodings.full(load_system("AAA"))
