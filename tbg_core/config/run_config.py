@@ -57,7 +57,9 @@ class RunConfig(BaseModel):
     means that the run has no such part (e.g. a proposal without a prior).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, ser_json_inf_nan="constants"
+    )
 
     system: str | ComponentRef = Field(
         default=DEFAULT_SYSTEM,

@@ -5,49 +5,51 @@ from __future__ import annotations
 import numpy as np
 
 
-def autocorrelation_time(values: np.ndarray) -> float:
-    """Integrated autocorrelation time 1 + 2 sum_t rho(t) of a chain, in frames, at least 1.
+def autocorrelation_time(*chains: np.ndarray) -> float:
+    """Integrated autocorrelation time 1 + 2 sum_t rho(t) of one or more chains, in frames, at least 1.
 
-    The sum stops at the first window that exceeds five times the time it gives (Sokal 1997).
+    Deviations are taken from the mean of all chains: chains that stay in different states then show a
+    correlation that does not decay, as they should. The sum stops at the first window that exceeds five times
+    the time it gives (Sokal 1997).
 
     Args:
-        values: An observable along the chain [n].
+        *chains: An observable along each chain [n_i].
     """
-    n = len(values)
-    centred = np.asarray(values, dtype=np.float64) - np.mean(values)
-    if n < 4 or not np.any(centred):
+    longest = max(len(chain) for chain in chains)
+    mean = float(np.concatenate(chains).mean())
+    correlation = np.zeros(longest)
+    for chain in chains:
+        spectrum = np.fft.rfft(np.asarray(chain, dtype=np.float64) - mean, n=2 * longest)
+        correlation += np.fft.irfft(spectrum * spectrum.conj())[:longest]
+    if longest < 4 or correlation[0] <= 1e-20 * (1.0 + mean**2):
         return 1.0
-    spectrum = np.fft.rfft(centred, n=2 * n)
-    correlation = np.fft.irfft(spectrum * spectrum.conj())[:n]
     tau = 2.0 * np.cumsum(correlation / correlation[0]) - 1.0
-    windows = np.arange(n) >= 5.0 * tau
-    stop = int(np.argmax(windows)) if windows.any() else n - 1
+    windows = np.arange(longest) >= 5.0 * tau
+    stop = int(np.argmax(windows)) if windows.any() else longest - 1
     return max(1.0, float(tau[stop]))
 
 
-def independent_blocks(walker: np.ndarray, *observables: np.ndarray, min_blocks: int = 10) -> np.ndarray:
-    """Labels blocks of consecutive frames, several correlation times long, that count as independent.
+def independent_blocks(walker: np.ndarray, *observables: np.ndarray, min_blocks: int = 4) -> np.ndarray:
+    """Labels blocks of consecutive frames, five correlation times long, that count as independent.
+
+    A walker that remembers longer than it runs is one block.
 
     Args:
         walker: Walker that each frame belongs to [n], int; frames of a walker in time order.
         *observables: Quantities whose slowest correlation decides [n]; angles as their sine and cosine.
-        min_blocks: Blocks are not made longer than leaves this many, however slow the chain; errors of such
-            a chain are lower bounds.
+        min_blocks: With fewer walkers than this, walkers are divided even where they are too slow for it;
+            the error is then a lower bound.
 
     Returns:
         Label of the block of each frame [n], int64.
     """
+    walkers = [np.flatnonzero(walker == w) for w in np.unique(walker)]
+    slowest = max((autocorrelation_time(*(v[rows] for rows in walkers)) for v in observables), default=1.0)
+    least = int(np.ceil(min_blocks / len(walkers)))
     labels = np.zeros(len(walker), dtype=np.int64)
-    ids = np.unique(walker)
-    slowest = max(
-        (autocorrelation_time(values[walker == w]) for w in ids for values in observables), default=1.0
-    )
     offset = 0
-    for w in ids:
-        rows = np.flatnonzero(walker == w)
-        most = max(1, int(np.ceil(min_blocks / len(ids))))
-        count = max(most, int(len(rows) / np.ceil(5.0 * slowest)), 1)
-        count = min(count, len(rows))
+    for rows in walkers:
+        count = min(len(rows), max(least, int(len(rows) / np.ceil(5.0 * slowest))))
         labels[rows] = offset + np.arange(len(rows)) * count // len(rows)
         offset += count
     return labels

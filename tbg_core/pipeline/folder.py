@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def read_provenance(out: Path) -> dict[str, Any]:
 def _environment() -> dict[str, Any]:
     packages = ("tbg-core", "torch", "numpy", "openmm")
     return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": " ".join(["tbg", *sys.argv[1:]]) if Path(sys.argv[0]).name == "tbg" else None,
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -21,6 +21,11 @@ def rounded(value: float, error: float) -> str:
     return f"{value:.{min(digits, 8)}f}".replace("-", "−")
 
 
+def fixed(value: float, digits: int = 2) -> str:
+    """The value with so many decimals; infinities and absent values as symbols."""
+    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else rounded(value, math.nan)
+
+
 def interval(estimate: Estimate) -> str:
     """The interval of an estimate, or a dash where none may be printed."""
     if estimate.interval is None:

@@ -64,6 +64,16 @@ class RunData:
     config: str
     reference: Reference | None
 
+    @property
+    def molecular(self) -> bool:
+        """True for molecules, whose energies have a unit."""
+        return isinstance(self.ensemble.system, Molecule)
+
+    @property
+    def reference_name(self) -> str:
+        """What the reference is called in legends and tables."""
+        return "reference MD" if self.molecular else "reference"
+
     @cached_property
     def observables(self) -> tuple[Observe, ...]:
         """Observables worth showing: torsions of a molecule, the first coordinates of a point in R^d."""

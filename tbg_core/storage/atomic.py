@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}.",
             fix="Choose another --out folder, or free some space; --resume goes on from what is there.",
@@ -61,7 +63,7 @@ def read_json(path: Path) -> Any:
 def sha256(path: Path) -> str:
     """Hexadecimal sha256 of a file."""
     with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        return hashlib.sha256(handle.read()).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -21,7 +21,7 @@ from tbg_core.training.state import load_state, save_state
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tbg_core.config.run_config import TrainingSettings
+    from tbg_core.config.settings import TrainingSettings
     from tbg_core.contracts.objective import Objective
     from tbg_core.contracts.proposal import Proposal
     from tbg_core.contracts.system import Batch
@@ -39,8 +39,15 @@ class _Loss(nn.Module):
         self.proposal = proposal
         self.objective = objective
 
-    def forward(self, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:
-        return self.objective.loss(self.proposal, x, batch, keys)
+    def forward(self, x: Tensor, draw: _Draw) -> Tensor:
+        return self.objective.loss(self.proposal, x, draw.batch, draw.keys)
+
+
+class _Draw:
+    """Whose rows a batch holds, and its keys; no dataclass, for Fabric would take it apart to convert tensors."""
+
+    def __init__(self, batch: Batch, keys: SampleKeys) -> None:
+        self.batch, self.keys = batch, keys
 
 
 class Trainer:
@@ -120,8 +127,7 @@ class Trainer:
                 peak=settings.learning_rate,
                 final=settings.final_learning_rate,
             )
-        x, batch, keys = self._draw(training, step, "train")
-        loss = loss_module(x, batch, keys)
+        loss = loss_module(*self._draw(training, step, "train"))
         optimizer.zero_grad()
         self.fabric.backward(loss)
         if settings.gradient_clip > 0.0:
@@ -135,7 +141,7 @@ class Trainer:
         optimizer.step()
         return value
 
-    def _draw(self, data: TrainingData, step: int, stream: str) -> tuple[Tensor, Batch, SampleKeys]:
+    def _draw(self, data: TrainingData, step: int, stream: str) -> tuple[Tensor, _Draw]:
         """This device's share of a batch."""
         size, rank, world = self.settings.batch_size, self.fabric.global_rank, self.fabric.world_size
         x, batch = data.batch(self.seed, step, size)
@@ -145,7 +151,7 @@ class Trainer:
             x, batch = x[rows], batch.select(rows)
             keys = SampleKeys(self.seed, keys.stream, rows.numpy())
         device = self.fabric.device
-        return x.to(device), batch.to(device), keys
+        return x.to(device), _Draw(batch.to(device), keys)
 
     @torch.no_grad()
     def _validate(self, loss_module: nn.Module, validation: TrainingData | None) -> float | None:

@@ -113,6 +113,19 @@ def test_blocks_make_the_error_of_a_chain_right():
     assert hits >= 44  # of 60 at 90 %: fewer than 44 has probability 3e-5
 
 
+def test_walkers_that_never_mix_are_one_block_each():
+    # Eight walkers, each in its own well: their 4000 frames tell eight things, not thousands.
+    rng = np.random.default_rng(0)
+    walker = np.repeat(np.arange(8), 500)
+    well = np.array([-1.0, -1.0, -1.0, 1.0, -1.0, 1.0, -1.0, -1.0])[walker]
+    x = well + 0.1 * rng.normal(size=4000)
+    labels = independent_blocks(walker, x)
+    np.testing.assert_array_equal(labels, walker)
+    r = ratio_intervals(x[:, None], np.ones((4000, 1)), generator(1, "chain"), groups=labels)
+    # Binomial: sd of the mean of eight values of +-1 with share 1/4 is 2 sqrt(3/16 / 8).
+    assert r.error[0] == pytest.approx(2.0 * np.sqrt(3.0 / 16.0 / 8.0), rel=0.05)
+
+
 def test_blocks_do_not_cross_walkers_and_follow_time():
     walker = np.repeat([0, 1, 2], 100)
     labels = independent_blocks(walker, np.random.default_rng(0).normal(size=300))

@@ -99,7 +99,7 @@ def test_poor_run_prints_no_interval(poor_run):
 def test_peptide_has_a_ramachandran_plot_and_the_reference(peptide_run):
     page = read(peptide_run)
     assert page.headings[0] == "Ramachandran"
-    assert "Reference MD (600 frames)" in page.text
+    assert "the simulation (600 frames)" in page.text
     labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
     assert sum("φ / ° and ψ / °" in label for label in labels) == 3
     assert "potential energy / kJ/mol" in page.text
@@ -157,9 +157,9 @@ def test_report_of_a_run_without_one_valid_sample(make_run, make_toy_ensemble):
 
 
 def test_reference_from_elsewhere(toy_run, make_reference, make_toy_ensemble):
-    assert "Reference MD" not in read(toy_run).text
+    assert "Reference" not in read(toy_run).text
     page = read(toy_run, reference=make_reference(make_toy_ensemble(4000, seed=5)))
-    assert "Reference MD" in page.text
+    assert "Reference" in page.text
 
 
 def test_reference_that_does_not_fit(toy_run, peptide_run, tmp_path):

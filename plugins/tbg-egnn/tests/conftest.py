@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tbg_core.api import load_system
-from tbg_core.molecule import Molecule
+from tbg_core.contracts.system import System
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,18 +14,11 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def molecule(text: str) -> Molecule:
-    """The molecule that a user means by ``text``."""
-    system = load_system(text)
-    assert isinstance(system, Molecule)
-    return system
+@pytest.fixture(scope="session")
+def alanine_dipeptide() -> System:
+    return load_system("ACE-ALA-NME")
 
 
 @pytest.fixture(scope="session")
-def alanine_dipeptide() -> Molecule:
-    return molecule("ACE-ALA-NME")
-
-
-@pytest.fixture(scope="session")
-def n_methylacetamide() -> Molecule:
-    return molecule("ACE-NME")
+def n_methylacetamide() -> System:
+    return load_system("ACE-NME")

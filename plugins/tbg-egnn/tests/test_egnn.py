@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import molecule
 from tbg_egnn.config import EGNNConfig
 from tbg_egnn.egnn import EGNN
 
+from tbg_core.api import load_system as molecule
 from tbg_core.contracts.system import Batch
 from tbg_core.errors import UnsupportedSystemError
 from tbg_core.testing.field import FieldConformance

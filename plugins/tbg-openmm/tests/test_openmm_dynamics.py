@@ -112,7 +112,7 @@ def test_kinetic_energies_are_those_of_the_temperatures(nma):
     """Equipartition at every rung: a wrong mass, unit, rescaling or time step shows.
 
     The kinetic energy of 36 degrees of freedom fluctuates by sqrt(2/36) = 24 %; 50 ps at a friction of 10/ps
-    hold some 500 independent values, so that the mean is known to 1.1 %; 5 % is than 4
+    hold some 500 independent values, so that the mean is known to 1.1 %; 5 % is more than 4
     standard errors (1e-4).
     """
     config = OpenMMDynamicsConfig(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
 
 
-_STAGES: Final = ("load", "simulate", "train", "sample", "reweight", "report")
+_STAGES: Final = ("load", "simulate", "train", "sample", "reweight", "analyse", "report")
 
 
 def build(run: RunData) -> Section | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def build(run: RunData) -> Section:
     """One figure; the proposal may reach beyond its edge, and the caption says how much of it."""
     ensemble = run.ensemble
-    unit = "kJ/mol" if ensemble.positions.ndim == 3 else "kT"
+    unit = "kJ/mol" if run.molecular else "kT"
     factor = energy_unit(unit, ensemble.temperature_K)
     used = ensemble.relative_weights > 0.0
     if not used.any():
@@ -32,7 +32,7 @@ def build(run: RunData) -> Section:
     if run.reference is not None:
         simulated = run.reference.reduced_energy * factor
         heights = _density(simulated, np.ones(len(simulated)), edges)
-        axes.stairs(heights, edges, color=REFERENCE, label="reference MD", linewidth=1.4)
+        axes.stairs(heights, edges, color=REFERENCE, label=run.reference_name, linewidth=1.4)
     heights = _density(u, w, edges)
     axes.stairs(heights, edges, color=REWEIGHTED, fill=True, alpha=0.25, linewidth=0)
     axes.stairs(heights, edges, color=REWEIGHTED, label="reweighted", linewidth=1.8)

@@ -26,7 +26,7 @@ def build(run: RunData) -> Section:
     rows = [_energy(run), *(_row(run, observable) for observable in run.observables[:MAX_ROWS])]
     columns = ["Average", "Proposal", "Reweighted", "± error", "90 % interval"]
     if run.reference is not None:
-        columns += ["Reference MD", "± error", "Difference"]
+        columns += [run.reference_name.replace("r", "R", 1), "± error", "Difference"]
     blocks: list[Block] = []
     if not run.ensemble.reliability.reliable:
         blocks.append(Note("Not reliable: the values are shown for orientation, without errors."))
@@ -47,8 +47,7 @@ def build(run: RunData) -> Section:
 
 def _energy(run: RunData) -> tuple[str, ...]:
     ensemble = run.ensemble
-    molecular = len(ensemble.positions.shape) == 3
-    unit = "kJ/mol" if molecular else "kT"
+    unit = "kJ/mol" if run.molecular else "kT"
     factor = energy_unit(unit, ensemble.temperature_K)
     raw = ensemble.reduced_energy[ensemble.valid] * factor
     reference = None if run.reference is None else run.reference.mean_energy(factor, unit)

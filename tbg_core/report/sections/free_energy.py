@@ -11,6 +11,7 @@ from tbg_core.report.blocks import Block, Figure, Figures, Section, Table
 from tbg_core.report.labels import symbol
 from tbg_core.report.numbers import interval, rounded
 from tbg_core.report.plotting import PROPOSAL, REFERENCE, REWEIGHTED, legend_above, new_plot, to_svg
+from tbg_core.units import energy_unit
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -46,7 +47,7 @@ def build(run: RunData) -> Section | None:
     if table:
         blocks.append(
             Table(
-                ("Free-energy difference", "kT", "90 % interval", "kJ/mol"),
+                ("Free-energy difference", "kT", "90 % interval", *(["kJ/mol"] if run.molecular else [])),
                 table,
                 "F of the first region less F of the second.",
             )
@@ -73,7 +74,7 @@ def _plot(run: RunData, observable: Observe, profile: Profile, index: int) -> Ma
     if run.reference is not None:
         free, _, low, high = run.reference.profile(observable, profile.edges)
         _band(axes, profile.edges, low, high, REFERENCE)
-        _curve(axes, profile.edges, free, REFERENCE, "reference MD", 1.4)
+        _curve(axes, profile.edges, free, REFERENCE, run.reference_name, 1.4)
     _band(axes, profile.edges, profile.low, profile.high, REWEIGHTED)
     _curve(axes, profile.edges, profile.free_energy, REWEIGHTED, "reweighted", 2.0)
     unit = f" / {profile.unit}" if profile.unit else ""
@@ -113,10 +114,8 @@ def _difference(run: RunData, observable: Observe, profile: Profile) -> tuple[st
         return None
     far = 1e9 if profile.period is None else 0.5 * profile.period
     reduced = run.ensemble.free_energy(observable, (-far, 0.0), (0.0, far))
-    molar = run.ensemble.free_energy(observable, (-far, 0.0), (0.0, far), unit="kJ/mol")
-    return (
-        f"{name} > 0 against {name} < 0",
-        rounded(reduced.value, reduced.error),
-        interval(reduced),
-        rounded(molar.value, molar.error),
-    )
+    cells = [f"{name} > 0 against {name} < 0", rounded(reduced.value, reduced.error), interval(reduced)]
+    if run.molecular:
+        factor = energy_unit("kJ/mol", run.ensemble.temperature_K)
+        cells.append(rounded(reduced.value * factor, reduced.error * factor))
+    return tuple(cells)

@@ -12,7 +12,7 @@ from tbg_core.report.blocks import Block, Code, Section, Table
 if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
 
-_SKIPPED: Final = {"versions", "command"}
+_SKIPPED: Final = {"versions", "command", "seconds"}
 
 
 def build(run: RunData) -> Section:

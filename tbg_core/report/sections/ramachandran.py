@@ -87,7 +87,7 @@ def _panels(run: RunData, phi: Observe, psi: Observe, index: int) -> Figures:
         _heat(axes, reference, half)
         _frame(axes, half, labels)
         svg: Markup = to_svg(drawing, f"rama-{index}-reference", f"{labels[0]} and {labels[1]}, simulation")
-        figures.append(Figure(svg, f"Reference MD ({len(run.reference or ()):,} frames)", ""))
+        figures.append(Figure(svg, "Reference MD", ""))
     return Figures(tuple(figures), _caption(run))
 
 
@@ -98,7 +98,10 @@ def _caption(run: RunData) -> str:
         text = f"Colour is the free energy −log p: strongest at 0, fading out at {MAX_FREE_ENERGY:.0f} kT. "
     if run.reference is not None:
         lines = ", ".join(f"{c:.0f}" for c in _CONTOURS)
-        text += f"Grey lines are the simulation's free energy at {lines} kT above its minimum."
+        text += (
+            f"Grey lines: the free energy of the simulation ({len(run.reference):,} frames), "
+            f"{lines} kT above its minimum."
+        )
     return text.strip()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tbg_core.molecule import Molecule
-from tbg_core.report.numbers import ABSENT, count, duration, interval, percent, rounded
+from tbg_core.report.numbers import ABSENT, count, duration, fixed, interval, percent, rounded
 
 if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
@@ -44,7 +44,7 @@ def build(run: RunData) -> Verdict:
     seconds = sum(v for v in run.metrics.get("seconds", {}).values() if isinstance(v, (int, float)))
     tiles = (
         ("Effective samples", count(verdict.ess), f"{percent(ensemble.ess_fraction)} of those attempted"),
-        ("Pareto k̂", f"{verdict.pareto_k:.2f}", _tail(verdict.pareto_k)),
+        ("Pareto k̂", fixed(verdict.pareto_k), _tail(verdict.pareto_k)),
         (
             "Valid",
             f"{int(ensemble.valid.sum()):,}",
@@ -95,7 +95,7 @@ def _sentence(run: RunData) -> str:
     verdict = run.ensemble.reliability
     worth = (
         f"{verdict.attempted:,} attempted samples are worth {count(verdict.ess)} independent ones "
-        f"(Pareto k̂ = {verdict.pareto_k:.2f})"
+        f"(Pareto k̂ = {fixed(verdict.pareto_k)})"
     )
     if verdict.reliable:
         return f"{worth}: averages can be quoted with the intervals given below."

@@ -8,7 +8,7 @@ import numpy as np
 
 from tbg_core.ensemble.weights import TRIMMED_FRACTION, normalised
 from tbg_core.report.blocks import Figure, Figures, Note, Paragraph, Section, Table
-from tbg_core.report.numbers import percent
+from tbg_core.report.numbers import fixed, percent
 from tbg_core.report.plotting import GRID, MUTED, REWEIGHTED, legend_above, new_plot, to_svg
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ def build(run: RunData) -> Section:
     table = Table(
         ("Samples", "ESS", "log Z"),
         (
-            (f"first half ({half:,})", f"{summary.half_ess[0]:.1f}", f"{summary.half_log_z[0]:.3f}"),
+            (f"first half ({half:,})", f"{summary.half_ess[0]:.1f}", fixed(summary.half_log_z[0], 3)),
             (
                 f"second half ({len(log_w) - half:,})",
                 f"{summary.half_ess[1]:.1f}",
-                f"{summary.half_log_z[1]:.3f}",
+                fixed(summary.half_log_z[1], 3),
             ),
-            (f"all ({len(log_w):,})", f"{summary.ess:.1f}", f"{ensemble.log_z.value:.3f}"),
+            (f"all ({len(log_w):,})", f"{summary.ess:.1f}", fixed(ensemble.log_z.value, 3)),
         ),
         "Split halves: where they disagree, a few samples decide.",
     )
