@@ -29,9 +29,7 @@ def load_system(system: Reference) -> System:
     return source.build()
 
 
-def load_target(
-    system: Reference | System, energy: Reference = "openmm", temperature_K: float | None = None
-) -> Target:
+def load_target(system: Reference | System, energy: Reference = "openmm", temperature_K: float | None = None) -> Target:
     """The Boltzmann distribution of a system: ``load_target(system="GF").reduced_energy(x)``.
 
     Args:

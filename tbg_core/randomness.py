@@ -46,9 +46,7 @@ class SampleKeys:
         digest = hashlib.sha256(f"{self.seed}\0{self.stream}".encode()).digest()
         key = np.frombuffer(digest[:16], dtype=np.uint64)
         # The last counter word holds the sample index: each sample owns 2**192 draws.
-        return [
-            np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(i)])) for i in self.index
-        ]
+        return [np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(i)])) for i in self.index]
 
     def normal(self, shape: tuple[int, ...]) -> Tensor:
         """Standard normal variates [B, *shape], float64 on the CPU."""

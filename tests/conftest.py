@@ -30,9 +30,7 @@ def tbg(tmp_path: Path) -> Command:
     work = tmp_path / "work"
     work.mkdir()
 
-    def run(
-        *arguments: object, path: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, path: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("TBG_")}
         clean.update(environment, OMP_NUM_THREADS="1", COLUMNS="160")
         if path is not None:

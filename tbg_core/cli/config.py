@@ -68,9 +68,7 @@ def resolve(
 
 @app.command("schema", epilog=SCHEMA_EXAMPLES)
 def schema(
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it to a file.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it to a file.")] = None,
 ) -> None:
     """Print the JSON schema of a config file, with the options of every installed component."""
     from tbg_core.config.schema import json_schema

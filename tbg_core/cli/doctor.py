@@ -56,20 +56,14 @@ def doctor(as_json: AsJson = False) -> None:
         typer.echo(json.dumps([f._asdict() for f in findings], indent=2))
     else:
         _print(findings)
-        typer.echo(
-            "Something is broken: see the lines marked bad."
-            if bad
-            else "Everything that a run needs is here."
-        )
+        typer.echo("Something is broken: see the lines marked bad." if bad else "Everything that a run needs is here.")
     raise typer.Exit(1 if bad else 0)
 
 
 def examine() -> Iterator[Finding]:
     """All findings, in the order of the listing."""
     old = sys.version_info[:2] < _OLDEST
-    yield Finding(
-        BAD if old else OK, "python", platform.python_version(), "Use Python 3.10 or newer." if old else ""
-    )
+    yield Finding(BAD if old else OK, "python", platform.python_version(), "Use Python 3.10 or newer." if old else "")
     yield from _packages()
     yield _accelerator()
     yield from _plugins()
@@ -86,9 +80,7 @@ def _packages() -> Iterator[Finding]:
             yield Finding(OK, name, version)
         else:
             needed = name in _NEEDED
-            yield Finding(
-                BAD if needed else NOTE, name, "not installed", f"pip install {name}" if needed else ""
-            )
+            yield Finding(BAD if needed else NOTE, name, "not installed", f"pip install {name}" if needed else "")
 
 
 def _accelerator() -> Finding:
@@ -111,13 +103,9 @@ def _plugins() -> Iterator[Finding]:
         if record.disabled:
             yield Finding(NOTE, what, "switched off")
         elif record.problems:
-            yield Finding(
-                BAD, what, "; ".join(record.problems), f"Update or uninstall {record.distribution}."
-            )
+            yield Finding(BAD, what, "; ".join(record.problems), f"Update or uninstall {record.distribution}.")
         else:
-            yield Finding(
-                OK, what, f"{record.distribution} {record.version}, {len(record.components)} components"
-            )
+            yield Finding(OK, what, f"{record.distribution} {record.version}, {len(record.components)} components")
 
 
 def _checkpoints() -> Iterator[Finding]:
@@ -143,17 +131,13 @@ def shipped_checkpoints(package: str) -> list[str]:
     from importlib.resources import files
 
     root = files(package)
-    return sorted(
-        entry.name for entry in root.iterdir() if entry.is_dir() and (entry / "manifest.json").is_file()
-    )
+    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and (entry / "manifest.json").is_file())
 
 
 def _disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free
     little = free < _LITTLE_DISK
-    return Finding(
-        NOTE if little else OK, "disk", f"{free / 1e9:.1f} GB free here", "Free some." if little else ""
-    )
+    return Finding(NOTE if little else OK, "disk", f"{free / 1e9:.1f} GB free here", "Free some." if little else "")
 
 
 def _writable() -> Finding:
@@ -173,7 +157,5 @@ def _print(findings: list[Finding]) -> None:
     colours: dict[str, Any] = {OK: "green", NOTE: "yellow", BAD: "red"}
     for f in findings:
         advice = f" {f.fix}" if f.fix else ""
-        table.add_row(
-            f"[{colours[f.state]}]{f.state}[/]", f.what, escape(f"{f.found}{'.' if advice else ''}{advice}")
-        )
+        table.add_row(f"[{colours[f.state]}]{f.state}[/]", f.what, escape(f"{f.found}{'.' if advice else ''}{advice}"))
     Console(highlight=False).print(table)

@@ -76,9 +76,7 @@ class LazyGroup(TyperGroup):
         if verb is None:
             return None
         if self._listing:
-            return TyperCommand(
-                cmd_name, help=verb.summary, rich_help_panel=verb.panel, rich_markup_mode="rich"
-            )
+            return TyperCommand(cmd_name, help=verb.summary, rich_help_panel=verb.panel, rich_markup_mode="rich")
         command = _load(verb.target)
         command.name = cmd_name
         return command
@@ -147,9 +145,7 @@ def _application() -> typer.Typer:
 
     @app.callback()
     def tbg(
-        version: bool = typer.Option(
-            False, "--version", callback=_version, is_eager=True, help="Print the version."
-        ),
+        version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
         no_plugins: bool = typer.Option(False, NO_PLUGINS, help="Use the core alone; works with every verb."),
     ) -> None:
         """Sample molecules at equilibrium.

@@ -32,9 +32,7 @@ Model = Annotated[
 ]
 Energy = Annotated[
     str | None,
-    typer.Option(
-        "--energy", metavar="NAME", help="The energy that weights the samples.", rich_help_panel=CHOICE
-    ),
+    typer.Option("--energy", metavar="NAME", help="The energy that weights the samples.", rich_help_panel=CHOICE),
 ]
 Prior = Annotated[
     str | None,
@@ -46,15 +44,11 @@ Integrator = Annotated[
 ]
 Likelihood = Annotated[
     str | None,
-    typer.Option(
-        "--likelihood", metavar="NAME", help="How log q is obtained along the flow.", rich_help_panel=CHOICE
-    ),
+    typer.Option("--likelihood", metavar="NAME", help="How log q is obtained along the flow.", rich_help_panel=CHOICE),
 ]
 Sampler = Annotated[
     str | None,
-    typer.Option(
-        "--sampler", metavar="NAME", help="How draws become weighted samples.", rich_help_panel=CHOICE
-    ),
+    typer.Option("--sampler", metavar="NAME", help="How draws become weighted samples.", rich_help_panel=CHOICE),
 ]
 Temperature = Annotated[
     float | None,
@@ -86,9 +80,7 @@ Checkpoint = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help="YAML or TOML; -s and flags go over it.", rich_help_panel=CHOICE
-    ),
+    typer.Option("--config", metavar="FILE", help="YAML or TOML; -s and flags go over it.", rich_help_panel=CHOICE),
 ]
 Set = Annotated[
     list[str] | None,

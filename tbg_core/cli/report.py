@@ -23,9 +23,7 @@ EXAMPLES = """[b]Examples[/b]
 
 @app.command(epilog=EXAMPLES)
 def report(
-    run: Annotated[
-        Path | None, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)
-    ] = None,
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="The folder of a run, as for the other verbs."),

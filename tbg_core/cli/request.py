@@ -203,13 +203,9 @@ def check_run(run: Path) -> Path:
         StorageError: If it does not exist or holds none.
     """
     if not run.is_dir():
-        raise StorageError(
-            f"{run} is not a folder.", fix="Give the folder of a run, as `tbg run --out` made it."
-        )
+        raise StorageError(f"{run} is not a folder.", fix="Give the folder of a run, as `tbg run --out` made it.")
     if not (run / _CONFIG).is_file():
-        raise StorageError(
-            f"{run} holds no run (no {_CONFIG}).", fix="Give the folder that `tbg run` printed."
-        )
+        raise StorageError(f"{run} holds no run (no {_CONFIG}).", fix="Give the folder that `tbg run` printed.")
     if not os.access(run, os.R_OK | os.X_OK):
         raise StorageError(f"{run} cannot be read.", fix="Change its permissions.")
     return run

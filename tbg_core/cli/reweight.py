@@ -40,7 +40,7 @@ def reweight(
     quiet: o.Quiet = False,
 ) -> None:
     """Weight the samples of a run for another energy or temperature, without drawing them again."""
-    workers = prepare_machine(threads=threads, max_memory=max_memory)
+    prepare_machine(threads=threads, max_memory=max_memory)
     check_run(run)
     changes: dict[str, Any] = overrides_for(
         run,
@@ -58,7 +58,5 @@ def reweight(
     check_folder(folder, resume=resume)
     from tbg_core.pipeline.reweight import reweight as reweight_pipeline
 
-    reweight_pipeline(
-        run, changes, folder, resume=resume, workers=workers, progress=make_progress(quiet=quiet)
-    )
+    reweight_pipeline(run, changes, folder, resume=resume, progress=make_progress(quiet=quiet))
     print_outcome(folder)

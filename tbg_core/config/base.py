@@ -12,6 +12,4 @@ class ComponentConfig(BaseModel):
     ``width: int = Field(64, ge=1, description="Hidden width (units).")``.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, ser_json_inf_nan="constants"
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, ser_json_inf_nan="constants")

@@ -86,9 +86,7 @@ def parse_yaml(text: str, source: str) -> Any:
         what = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ConfigError(f"{where}: {what}.", fix="Write plain `key: value` pairs.") from None
     except (RecursionError, ValueError) as error:
-        raise ConfigError(
-            f"{source} cannot be read: {error}.", fix="Write plain `key: value` pairs."
-        ) from None
+        raise ConfigError(f"{source} cannot be read: {error}.", fix="Write plain `key: value` pairs.") from None
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -115,9 +113,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise ConfigError(
-            f"{path} holds no mapping at its top.", fix="Write `key: value` pairs, e.g. `model: egnn`."
-        )
+        raise ConfigError(f"{path} holds no mapping at its top.", fix="Write `key: value` pairs, e.g. `model: egnn`.")
     return data
 
 

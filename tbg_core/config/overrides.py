@@ -92,9 +92,7 @@ def parse_flag(key: str, text: str | None) -> Any:
         return text
     value = parse_yaml(text, f"--{key}")
     if not isinstance(value, dict):
-        raise ConfigError(
-            f"--{key} {text!r} is no mapping.", fix=f"Write --{key} '{{name: NAME, option: value}}'."
-        )
+        raise ConfigError(f"--{key} {text!r} is no mapping.", fix=f"Write --{key} '{{name: NAME, option: value}}'.")
     return value
 
 

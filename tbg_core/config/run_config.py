@@ -28,7 +28,7 @@ COMPONENT_KEYS: Final[dict[str, str]] = {
 
 DEFAULT_NAMES: Final[dict[str, str]] = {
     "model": "egnn",
-    "prior": "mean-free-gaussian",
+    "prior": "harmonic",
     "integrator": "dopri5",
     "likelihood": "quadrature",
     "energy": "openmm",
@@ -57,9 +57,7 @@ class RunConfig(BaseModel):
     means that the run has no such part (e.g. a proposal without a prior).
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, ser_json_inf_nan="constants"
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, ser_json_inf_nan="constants")
 
     system: str | ComponentRef = Field(
         default=DEFAULT_SYSTEM,
@@ -76,12 +74,8 @@ class RunConfig(BaseModel):
     sampling: SamplingSettings = SamplingSettings()
     training: TrainingSettings = TrainingSettings()
     simulation: SimulationSettings = SimulationSettings()
-    temperature_K: float | None = Field(
-        default=None, gt=0, description="K; null: the default of the energy backend."
-    )
-    seed: int = Field(
-        default=0, ge=0, lt=2**63, description="Every random number of the run follows from it."
-    )
+    temperature_K: float | None = Field(default=None, gt=0, description="K; null: the default of the energy backend.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Every random number of the run follows from it.")
 
     @field_validator(*COMPONENT_KEYS, mode="before")
     @classmethod

@@ -18,10 +18,9 @@ class SamplingSettings(Settings):
 
     num_samples: int = Field(default=256, ge=1, description="Attempted samples.")
     block_size: int = Field(
-        default=32,
-        ge=1,
-        description="Samples computed and stored together; fewer need less memory.",
+        32, ge=1, description="Samples computed together; fewer need less memory. Changes rounding."
     )
+    shard_blocks: int = Field(1, ge=1, description="Blocks stored in one file. Changes no number.")
 
 
 class OversampleSettings(Settings):
@@ -39,20 +38,12 @@ class TrainingSettings(Settings):
     steps: int = Field(default=2000, ge=1, description="Optimiser steps.")
     batch_size: int = Field(default=64, ge=1, description="Conformations per step, over all devices.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of Adam.")
-    final_learning_rate: float = Field(
-        default=1e-5, ge=0, description="Learning rate at the last step (cosine)."
-    )
+    final_learning_rate: float = Field(default=1e-5, ge=0, description="Learning rate at the last step (cosine).")
     warmup_steps: int = Field(default=100, ge=0, description="Steps of linear warm-up.")
-    ema_decay: float = Field(
-        default=0.999, ge=0, lt=1, description="Decay per step of the averaged weights; 0: none."
-    )
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="Decay per step of the averaged weights; 0: none.")
     gradient_clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient.")
-    precision: Literal["32-true", "bf16-mixed"] = Field(
-        default="32-true", description="Arithmetic of the network."
-    )
-    compile: bool = Field(
-        default=False, description="Compile the network (needs a C++ compiler; pays in long runs)."
-    )
+    precision: Literal["32-true", "bf16-mixed"] = Field(default="32-true", description="Arithmetic of the network.")
+    compile: bool = Field(default=False, description="Compile the network (needs a C++ compiler; pays in long runs).")
     checkpoint_every: int = Field(default=200, ge=1, description="Steps between resumable checkpoints.")
     log_every: int = Field(default=20, ge=1, description="Steps between lines of the training log.")
     validation_fraction: float = Field(default=0.1, ge=0, lt=1, description="Share of the data held out.")

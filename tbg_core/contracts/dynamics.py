@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from typing_extensions import Self
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -52,7 +54,7 @@ class Walker(ABC):
     def close(self) -> None:  # noqa: B027 - optional
         """Releases what the walker holds; calling it twice is harmless."""
 
-    def __enter__(self) -> Walker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from typing_extensions import Self
 
 from tbg_core.units import thermal_energy
 
@@ -89,7 +90,7 @@ class Target(ABC):
     def close(self) -> None:  # noqa: B027 - optional: most targets hold nothing
         """Releases worker processes and device memory; calling it twice is harmless."""
 
-    def __enter__(self) -> Target:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -108,7 +109,7 @@ class _ReducedEnergy(torch.autograd.Function):
         return u
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_u: Tensor) -> tuple[Tensor, None]:
         (gradient,) = ctx.saved_tensors
         shape = (len(gradient),) + (1,) * (gradient.ndim - 1)
@@ -118,7 +119,7 @@ class _ReducedEnergy(torch.autograd.Function):
 class EnergyBackend(ABC):
     """A component that knows how to evaluate potentials of some family of systems."""
 
-    def default_temperature_K(self, system: System) -> float:  # noqa: N802 - the K is the unit
+    def default_temperature_K(self, system: System) -> float:
         """Temperature used where the user names none, e.g. that of the system's force-field preset."""
         return 300.0
 

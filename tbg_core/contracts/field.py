@@ -68,7 +68,7 @@ class VectorField(nn.Module, ABC):
         return exact_divergence(self, t, x, batch, condition)
 
     @classmethod
-    def adapt(cls, config: Any, systems: Sequence[System]) -> Any:
+    def adapt(cls, config: Any, systems: Sequence[System]) -> Any:  # noqa: ARG003 - for those that override it
         """Makes options explicit that follow from the training systems (an input width, a dimension).
 
         Called once, before the field is first built for training; the result goes into the checkpoint.

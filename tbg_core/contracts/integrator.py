@@ -68,9 +68,7 @@ class Integrator(ABC):
     order: ClassVar[int]
 
     @abstractmethod
-    def integrate(
-        self, rhs: Rhs, x0: Tensor, t0: float, t1: float, accumulators: Sequence[str] = ()
-    ) -> Solution:
+    def integrate(self, rhs: Rhs, x0: Tensor, t0: float, t1: float, accumulators: Sequence[str] = ()) -> Solution:
         """Advances ``x0`` [B, *event] from ``t0`` to ``t1`` (t1 < t0 runs backward).
 
         Args:

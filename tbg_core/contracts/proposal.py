@@ -56,9 +56,7 @@ class Proposal(nn.Module, ABC):
         """What the raw density is invariant under."""
 
     @abstractmethod
-    def sample_with_log_prob(
-        self, keys: SampleKeys, system: System, condition: Tensor | None = None
-    ) -> Draws:
+    def sample_with_log_prob(self, keys: SampleKeys, system: System, condition: Tensor | None = None) -> Draws:
         """Draws one state per key; sample i depends on ``keys.index[i]`` alone."""
 
     @abstractmethod
@@ -69,5 +67,5 @@ class Proposal(nn.Module, ABC):
         """Class of each atom [N]: q is invariant under relabelling inside a class. Default: none."""
         return torch.arange(system.space.event_shape[0])
 
-    def prepare_training(self, states: Tensor) -> None:  # noqa: B027 - optional
+    def prepare_training(self, states: Tensor) -> None:
         """Sets data-dependent constants (e.g. a length scale) from training states [n, *event] before training."""

@@ -85,13 +85,19 @@ class System(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """For people."""
+        ...
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """Content hash."""
+        ...
 
     @property
-    def space(self) -> StateSpace: ...
+    def space(self) -> StateSpace:
+        """The state space."""
+        ...
 
 
 class SystemSource(ABC):
@@ -163,9 +169,7 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The batch on another device."""
-        return Batch(
-            self.systems, self.index.to(device), None if self.mask is None else self.mask.to(device)
-        )
+        return Batch(self.systems, self.index.to(device), None if self.mask is None else self.mask.to(device))
 
     @property
     def is_single(self) -> bool:

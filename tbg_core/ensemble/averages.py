@@ -92,17 +92,13 @@ def unwrapped(values: np.ndarray, weights: np.ndarray, period: float | None) -> 
     return np.asarray((values - centre + 0.5 * period) % period - 0.5 * period + centre)
 
 
-def _average(
-    ensemble: Ensemble, values: np.ndarray, unit: str, level: float, rng: np.random.Generator
-) -> Estimate:
+def _average(ensemble: Ensemble, values: np.ndarray, unit: str, level: float, rng: np.random.Generator) -> Estimate:
     """Average of values [n], which are nan where a row has none, with its interval."""
     w = np.where(np.isfinite(values), ensemble.relative_weights, 0.0)
     used = np.where(w > 0.0, values, 0.0)
     # Energies of -1e5 with a spread of 10 would lose digits in the squares: work around a typical value.
     centre = float(np.average(used, weights=w)) if w.any() else 0.0
-    ratios = ratio_intervals(
-        (w * (used - centre))[:, None], w[:, None], rng, groups=ensemble.groups, level=level
-    )
+    ratios = ratio_intervals((w * (used - centre))[:, None], w[:, None], rng, groups=ensemble.groups, level=level)
     reason = "; ".join(ensemble.reliability.reasons)
     interval = None if reason else (float(ratios.low[0]) + centre, float(ratios.high[0]) + centre)
     value, error = float(ratios.value[0]) + centre, float(ratios.error[0])

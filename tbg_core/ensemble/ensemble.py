@@ -153,9 +153,7 @@ class Ensemble:
             values[self.valid] = np.asarray(observable(self.positions[self.valid]), dtype=np.float64)
         return values
 
-    def expectation(
-        self, observable: Observe, *, unit: str = "", level: float = 0.9, seed: int = 0
-    ) -> Estimate:
+    def expectation(self, observable: Observe, *, unit: str = "", level: float = 0.9, seed: int = 0) -> Estimate:
         """Boltzmann average of an observable; see :func:`tbg_core.ensemble.averages.expectation`."""
         return averages.expectation(self, observable, unit=unit, level=level, seed=seed)
 
@@ -238,9 +236,7 @@ class Ensemble:
         seconds: Mapping[str, float] | None = None,
     ) -> dict[str, Any]:
         """Content of ``metrics.json``; see :func:`tbg_core.ensemble.metrics.metrics`."""
-        return metrics(
-            self, model=model, energy=energy, energy_evaluations=energy_evaluations, seconds=seconds
-        )
+        return metrics(self, model=model, energy=energy, energy_evaluations=energy_evaluations, seconds=seconds)
 
     def to_mdtraj(self) -> Any:
         """An ``mdtraj.Trajectory`` of all rows; resample first for one that needs no weights."""

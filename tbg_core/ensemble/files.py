@@ -38,9 +38,7 @@ def to_arrays(ensemble: Ensemble) -> dict[str, np.ndarray]:
     return {name: np.asarray(c, dtype=names[name]) for name, c in columns.items() if c is not None}
 
 
-def from_arrays(
-    system: System, arrays: dict[str, np.ndarray], provenance: dict[str, Any] | None = None
-) -> Ensemble:
+def from_arrays(system: System, arrays: dict[str, np.ndarray], provenance: dict[str, Any] | None = None) -> Ensemble:
     """The ensemble of the columns that :func:`to_arrays` gives.
 
     Raises:
@@ -55,9 +53,7 @@ def from_arrays(
     if len(temperatures) != 1:
         raise StorageError(f"the shards of {system.name} hold {len(temperatures)} temperatures, not one.")
     columns = {n: arrays[n] for n in (_COLUMNS | _OPTIONAL) if n in arrays and n != "temperature_K"}
-    return Ensemble(
-        system=system, temperature_K=float(temperatures[0]), provenance=provenance or {}, **columns
-    )
+    return Ensemble(system=system, temperature_K=float(temperatures[0]), provenance=provenance or {}, **columns)
 
 
 def record(folder: Path, system: System) -> None:

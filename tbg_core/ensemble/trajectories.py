@@ -30,9 +30,7 @@ def to_mdtraj(ensemble: Ensemble) -> Any:
     residues = [topology.add_residue(name, chain) for name in molecule.residue_names]
     atoms = [
         topology.add_atom(name, mdtraj.element.Element.getBySymbol(element), residues[r])
-        for name, element, r in zip(
-            molecule.atom_names, molecule.elements, molecule.residue_index, strict=True
-        )
+        for name, element, r in zip(molecule.atom_names, molecule.elements, molecule.residue_index, strict=True)
     ]
     for i, j in molecule.bonds:
         topology.add_bond(atoms[i], atoms[j])

@@ -32,17 +32,12 @@ class QuadratureConfig(ComponentConfig):
 
     nodes: Literal[15, 21, 31] = Field(
         21,
-        description="Divergences taken along each path: nodes of the Gauss-Kronrod pair (7, 15), (10, 21) or "
-        "(15, 31).",
+        description="Divergences taken along each path: nodes of the Gauss-Kronrod pair (7, 15), (10, 21) or (15, 31).",
     )
-    max_rows: int = Field(
-        1024, ge=1, description="States whose divergence is taken at once; bounds the memory (rows)."
-    )
+    max_rows: int = Field(1024, ge=1, description="States whose divergence is taken at once; bounds the memory (rows).")
 
 
 class HutchinsonConfig(ComponentConfig):
     """Options of the rule ``hutchinson``."""
 
-    probes: int = Field(
-        1, ge=1, description="Random probes per sample; with two or more their spread gives an error."
-    )
+    probes: int = Field(1, ge=1, description="Random probes per sample; with two or more their spread gives an error.")

@@ -70,9 +70,7 @@ def exact_divergence(
         order = real.sum(dim=1).argsort(stable=True)
     velocities, divergences = [], []
     for rows in torch.split(order, max(1, max_pairs // size)):
-        columns = (
-            torch.arange(size, device=x.device) if real is None else real[rows].any(dim=0).nonzero()[:, 0]
-        )
+        columns = torch.arange(size, device=x.device) if real is None else real[rows].any(dim=0).nonzero()[:, 0]
         part = batch.select(rows)
         c = None if condition is None else condition[rows]
         velocity, divergence = None, x.new_zeros(len(rows), dtype=torch.float64)

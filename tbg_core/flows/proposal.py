@@ -104,9 +104,8 @@ class FlowProposal(Proposal):
         """Compiles the field, the one part that does the work."""
         self.field.compile(*args, **kwargs)
 
-    def sample_with_log_prob(
-        self, keys: SampleKeys, system: System, condition: Tensor | None = None
-    ) -> Draws:
+    @override
+    def sample_with_log_prob(self, keys: SampleKeys, system: System, condition: Tensor | None = None) -> Draws:
         z = self.prior.sample(keys.child("prior"), system).to(self.length_scale.device, self.dtype)
         moved = self.from_latent(z, system, condition, keys=keys)
         return self._draws(moved.x, self.prior.log_prob(z, system) - moved.log_det, moved)
@@ -134,9 +133,7 @@ class FlowProposal(Proposal):
         """
         scale = self.scale_for(system)
         y = system.space.project(x.double() / scale).to(self.dtype)
-        return self._move(
-            y, system, 1.0, 0.0, condition=condition, keys=keys, shift=-system.space.dim * scale.log()
-        )
+        return self._move(y, system, 1.0, 0.0, condition=condition, keys=keys, shift=-system.space.dim * scale.log())
 
     def from_latent(
         self,
@@ -149,9 +146,7 @@ class FlowProposal(Proposal):
         """States x [B, *event] (nm for molecules) of latent z, with log|det dx/dz|; see :meth:`to_latent`."""
         scale = self.scale_for(system)
         y = z.to(self.dtype)
-        moved = self._move(
-            y, system, 0.0, 1.0, condition=condition, keys=keys, shift=system.space.dim * scale.log()
-        )
+        moved = self._move(y, system, 0.0, 1.0, condition=condition, keys=keys, shift=system.space.dim * scale.log())
         x = system.space.project(moved.x.double()) * scale
         return Transport(x, moved.log_det, moved.log_det_err, moved.status, moved.evaluations)
 

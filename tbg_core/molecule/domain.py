@@ -148,9 +148,7 @@ class CanonicalDomain:
         folded[mirrored] *= -1
         return Folded(folded, status, source, mirrored)
 
-    def _fold_bonds(
-        self, x: NDArray[np.floating], source: NDArray[np.int64], status: NDArray[np.int64]
-    ) -> None:
+    def _fold_bonds(self, x: NDArray[np.floating], source: NDArray[np.int64], status: NDArray[np.int64]) -> None:
         """Sets ``source`` so that the bond graph is right; in place."""
         graphs = bond_graphs(x, self._cutoffs)
         wrong = (graphs != self._graph).any(axis=(1, 2))

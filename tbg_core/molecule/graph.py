@@ -75,9 +75,7 @@ def bond_cutoffs(elements: Sequence[str], bonds: Iterable[tuple[int, int]] = ())
     """
     joined = {frozenset((elements[i], elements[j])) for i, j in bonds}
     table = {
-        (a, b): bond_cutoff(a, b, heteroatoms=frozenset((a, b)) in joined)
-        for a in set(elements)
-        for b in set(elements)
+        (a, b): bond_cutoff(a, b, heteroatoms=frozenset((a, b)) in joined) for a in set(elements) for b in set(elements)
     }
     cutoffs = np.array([[table[a, b] for b in elements] for a in elements], dtype=np.float64)
     np.fill_diagonal(cutoffs, 0.0)
@@ -107,9 +105,7 @@ def bond_graphs(x: NDArray[np.floating], cutoffs: NDArray[np.float64]) -> NDArra
     return result
 
 
-def bonds_from_positions(
-    elements: Sequence[str], positions: NDArray[np.floating]
-) -> tuple[tuple[int, int], ...]:
+def bonds_from_positions(elements: Sequence[str], positions: NDArray[np.floating]) -> tuple[tuple[int, int], ...]:
     """Bonds (i, j), i < j, sorted, of one conformation [N, 3], nm."""
     graph = bond_graphs(np.asarray(positions)[None], bond_cutoffs(elements))[0]
     return tuple((int(i), int(j)) for i, j in np.argwhere(np.triu(graph)))
@@ -150,9 +146,7 @@ def topological_distances(neighbours: Neighbours) -> NDArray[np.int64]:
 def connected_components(neighbours: Neighbours) -> tuple[tuple[int, ...], ...]:
     """Atoms of each connected part, ascending, ordered by their first atoms."""
     reached = topological_distances(neighbours) >= 0
-    return tuple(
-        tuple(int(j) for j in np.flatnonzero(row)) for i, row in enumerate(reached) if np.argmax(row) == i
-    )
+    return tuple(tuple(int(j) for j in np.flatnonzero(row)) for i, row in enumerate(reached) if np.argmax(row) == i)
 
 
 def is_connected(neighbours: Neighbours) -> bool:

@@ -48,9 +48,7 @@ def search_order(neighbours: Neighbours, colours: Sequence[object]) -> tuple[tup
         if frontier:
             i = min(frontier, key=lambda j: (count[colours[j]], j))
         else:
-            i = min(
-                (j for j in range(len(neighbours)) if j not in placed), key=lambda j: (count[colours[j]], j)
-            )
+            i = min((j for j in range(len(neighbours)) if j not in placed), key=lambda j: (count[colours[j]], j))
         order.append((i, frontier.pop(i, -1)))
         placed.add(i)
         for j in neighbours[i]:

@@ -39,9 +39,7 @@ def pdb_text(molecule: Molecule, positions: NDArray[np.floating]) -> str:
     single = x.ndim == 2
     x = x[None] if single else x
     if x.ndim != 3 or x.shape[1:] != (molecule.n_atoms, 3):
-        raise ValueError(
-            f"Positions must be [{molecule.n_atoms}, 3] or [F, {molecule.n_atoms}, 3], not {x.shape}."
-        )
+        raise ValueError(f"Positions must be [{molecule.n_atoms}, 3] or [F, {molecule.n_atoms}, 3], not {x.shape}.")
     # Coordinates have the form %8.3f: from -999.999 to 9999.999.
     if not bool(np.all((x * _ANGSTROM_PER_NM > -999.999) & (x * _ANGSTROM_PER_NM < 9999.999))):
         raise StorageError(
@@ -98,9 +96,7 @@ def _atom_columns(molecule: Molecule) -> tuple[list[str], list[str]]:
     ):
         residue_name = molecule.residue_names[residue]
         if len(name) > 4 or len(residue_name) > 3 or abs(charge) > 9:
-            raise StorageError(
-                f"Atom {name} of residue {residue_name} does not fit in the columns of a PDB file."
-            )
+            raise StorageError(f"Atom {name} of residue {residue_name} does not fit in the columns of a PDB file.")
         record = "ATOM" if residue_name in AMINO_ACIDS else "HETATM"
         # The element symbol is right-justified in columns 13-14, unless the name needs all four columns.
         column = f"{name:<4s}" if len(name) == 4 or len(element) == 2 else f" {name:<3s}"

@@ -34,18 +34,14 @@ class Skeleton:
     """
 
     def __init__(self, neighbours: Neighbours, colours: Sequence[int]) -> None:
-        parent = {
-            i: row[0] for i, row in enumerate(neighbours) if len(row) == 1 and len(neighbours[row[0]]) > 1
-        }
+        parent = {i: row[0] for i, row in enumerate(neighbours) if len(row) == 1 and len(neighbours[row[0]]) > 1}
         self.atoms = tuple(i for i in range(len(neighbours)) if i not in parent)
         position = {atom: k for k, atom in enumerate(self.atoms)}
         groups: list[dict[int, list[int]]] = [{} for _ in self.atoms]
         for leaf, atom in parent.items():
             groups[position[atom]].setdefault(colours[leaf], []).append(leaf)
         self.leaves = tuple(tuple((c, tuple(group[c])) for c in sorted(group)) for group in groups)
-        self.neighbours = tuple(
-            tuple(position[j] for j in neighbours[i] if j in position) for i in self.atoms
-        )
+        self.neighbours = tuple(tuple(position[j] for j in neighbours[i] if j in position) for i in self.atoms)
         self.signatures = tuple(
             (colours[i], tuple((c, len(members)) for c, members in row))
             for i, row in zip(self.atoms, self.leaves, strict=True)
@@ -222,8 +218,7 @@ class Relabellings:
         inside = {k: n for n, k in enumerate(members)}
         # The rest of the molecule stays where it is, so bonds to it are part of the colour.
         colours = [
-            (skeleton.signatures[k], tuple(j for j in skeleton.neighbours[k] if j not in inside))
-            for k in members
+            (skeleton.signatures[k], tuple(j for j in skeleton.neighbours[k] if j not in inside)) for k in members
         ]
         graph = [tuple(inside[j] for j in skeleton.neighbours[k] if j in inside) for k in members]
         found = list(islice(isomorphisms(graph, colours, graph, colours), _MOST_AUTOMORPHISMS + 1))

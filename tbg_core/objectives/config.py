@@ -28,6 +28,4 @@ class FlowMatchingConfig(ComponentConfig):
         "intervals, which lowers the variance of the loss; or Beta(time_alpha, time_beta).",
     )
     time_alpha: float = Field(1.0, gt=0, description="First shape of the Beta law; above 1 favours data.")
-    time_beta: float = Field(
-        1.0, gt=0, description="Second shape of the Beta law; above 1 favours the prior."
-    )
+    time_beta: float = Field(1.0, gt=0, description="Second shape of the Beta law; above 1 favours the prior.")

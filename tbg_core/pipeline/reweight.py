@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +22,12 @@ from tbg_core.pipeline.workers import single_thread
 from tbg_core.storage.shards import ShardStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tbg_core.pipeline.progress import Progress
 
 
-def reweight(
-    run: Path, changes: dict[str, Any], out: Path, *, resume: bool, workers: int, progress: Progress
-) -> Path:
+def reweight(run: Path, changes: dict[str, Any], out: Path, *, resume: bool, progress: Progress) -> Path:
     """Evaluates the samples of ``run`` with another target and writes them as a run of its own; returns ``out``.
 
     Positions and log q stay as they are, so that nothing is sampled; shard k of ``out`` is shard k of ``run``.
@@ -38,7 +37,6 @@ def reweight(
         changes: Configuration keys that replace those of the run, e.g. ``{"temperature_K": 330.0}``.
         out: Folder of the new run.
         resume: Complete a reweighting begun there.
-        workers: Unused: energies have their own worker processes (option ``workers`` of the energy).
         progress: Told of every shard.
     """
     known = {k: v for k, v in read_mapping(run / "config.yaml").items() if k in RunConfig.model_fields}

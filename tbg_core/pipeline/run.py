@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tbg_core.molecule import Molecule
-from tbg_core.pipeline.components import build_system, find_checkpoint
+from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint
+from tbg_core.pipeline.components import build_system
 from tbg_core.pipeline.finish import StageClock, finish, label_run, started
 from tbg_core.pipeline.folder import open_folder, write_provenance
-from tbg_core.pipeline.sample import draw
+from tbg_core.pipeline.sample import draw, known_source
 from tbg_core.pipeline.simulate import simulate
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.train import train
@@ -50,8 +51,10 @@ def run(
     """
     system = build_system(config)
     progress.say(system.describe() if isinstance(system, Molecule) else f"{system.name}: {system.space.dim} dimensions")
-    if checkpoint is None and not from_scratch:
-        checkpoint = find_checkpoint(config, system)
+    if not from_scratch:
+        checkpoint = checkpoint or known_source(out) or find_checkpoint(config, system)
+        config = bind_checkpoint(config, checkpoint)
+        progress.say(f"model: {checkpoint}")
     open_folder(out, {**stage_content(config, "run"), "from_scratch": from_scratch}, resume=resume)
     label_run(out, config)
     started("run", config, out)

@@ -12,7 +12,8 @@ import numpy as np
 from tbg_core.config.run_config import RunConfig
 from tbg_core.ensemble import Ensemble
 from tbg_core.errors import StorageError
-from tbg_core.pipeline.components import bind_target, build_sampler, build_system, load_proposal
+from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal, training_mismatch
+from tbg_core.pipeline.components import bind_target, build_sampler, build_system, target_state
 from tbg_core.pipeline.finish import StageClock, finish, label_run, started
 from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.stages import stage_content
@@ -29,17 +30,17 @@ if TYPE_CHECKING:
     from tbg_core.contracts.sampler import Sampler
     from tbg_core.pipeline.progress import Progress
 
-SHARDS, COSTS = "ensemble", "costs"
+SHARDS, COSTS, SOURCE = "ensemble", "costs", "checkpoint.json"
 
 
 class SamplingUnit(NamedTuple):
-    """One block of samples: what a worker process is asked for."""
+    """One shard of samples: what a worker process is asked for."""
 
     config: str
     checkpoint: str
     folder: str
     device: str
-    block: int
+    shard: int
 
 
 def sample(
@@ -61,8 +62,9 @@ def sample(
         resume: Complete a run begun there.
         device: Where the network runs.
         workers: Worker processes.
-        progress: Told of every block.
+        progress: Told of every shard.
     """
+    config = bind_checkpoint(config, checkpoint)
     open_folder(out, stage_content(config, "sample"), resume=resume)
     label_run(out, config)
     started("sample", config, out)
@@ -73,36 +75,35 @@ def sample(
     return out
 
 
-def draw(
-    config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers: int, progress: Progress
-) -> None:
-    """Makes the blocks that ``out`` lacks.
+def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers: int, progress: Progress) -> None:
+    """Makes the shards that ``out`` lacks.
 
-    The last block is padded, so that sample i is always computed beside the same neighbours: the result depends
-    on neither the number of workers nor interruptions.
+    Samples are computed in blocks, the last one padded, so that sample i always has the same neighbours: the
+    result depends neither on how many blocks a shard holds, nor on the number of workers, nor on interruptions.
 
     Raises:
         StorageError: If samples of another checkpoint are there already.
     """
     _check_source(out, checkpoint)
     system = build_system(config)
+    if warning := training_mismatch(checkpoint, config, target_state(config, system)):
+        progress.say(warning)
     Ensemble.record(out, system)
     store = ShardStore(out / SHARDS)
-    size, total = config.sampling.block_size, config.sampling.num_samples
-    blocks = range(-(-total // size))
-    missing = sorted(set(blocks) - set(store.indices))
+    size, total = _shard_size(config), config.sampling.num_samples
+    missing = sorted(set(range(-(-total // size))) - set(store.indices))
     serialised = config.model_dump_json()
-    units = [SamplingUnit(serialised, str(checkpoint), str(out), device, block) for block in missing]
+    units = [SamplingUnit(serialised, str(checkpoint), str(out), device, shard) for shard in missing]
     with progress.stage("sample", total=total, unit="samples") as bar:
-        left = sum(min(size, total - block * size) for block in missing)
+        left = sum(min(size, total - shard * size) for shard in missing)
         bar.advance(total - left, note="resumed" if left < total else "")
         try:
-            for unit, (valid, error) in run_units(sample_block, units, min(workers, len(units))):
-                made = min(size, total - unit.block * size)
+            for unit, (valid, error) in run_units(sample_shard, units, min(workers, len(units))):
+                made = min(size, total - unit.shard * size)
                 bar.advance(made, note=f"{valid} of {made} valid, log q error {error:.1e}")
         finally:
             _bound_parts.cache_clear()
-    store.seal(samples=total, block_size=size)
+    store.seal(samples=total, block_size=config.sampling.block_size)
     costs = sampling_costs(out)
     write_provenance(
         out,
@@ -113,9 +114,15 @@ def draw(
     )
 
 
+def known_source(out: Path) -> Path | None:
+    """The checkpoint that the samples in ``out`` were begun with."""
+    record = out / SOURCE
+    return Path(read_json(record)["checkpoint"]) if record.is_file() else None
+
+
 def _check_source(out: Path, checkpoint: Path) -> None:
     """Binds the folder to the weights that its samples are drawn from."""
-    record, digest = out / "checkpoint.json", sha256(Checkpoint.open(checkpoint).folder / WEIGHTS)
+    record, digest = out / SOURCE, sha256(Checkpoint.open(checkpoint).folder / WEIGHTS)
     if record.is_file() and read_json(record)["sha256"] != digest:
         raise StorageError(
             f"{out} holds samples of another checkpoint.", fix="Choose another --out, or give the checkpoint used."
@@ -130,30 +137,35 @@ def _is_biased(config: RunConfig) -> bool:
     return "biased" in get_registry().spec("likelihood", config.likelihood["name"]).capabilities
 
 
-def sample_block(unit: SamplingUnit) -> tuple[int, float]:
-    """Makes one block and writes its shard; returns valid samples and mean log q error. Runs in a worker."""
+def sample_shard(unit: SamplingUnit) -> tuple[int, float]:
+    """Makes and writes one shard; returns valid samples and mean log q error. Runs in a worker process."""
     began = time.perf_counter()
     config, proposal, target, sampler = _bound_parts(unit.config, unit.checkpoint, unit.device)
-    size, total = config.sampling.block_size, config.sampling.num_samples
-    before = target.evaluations
-    start = unit.block * size
-    keys = SampleKeys.range(config.seed, f"{target.system.key}/sample", start, start + size)
-    ensemble = sampler.sample_block(proposal, target, keys)[: min(size, total - start)]
-    arrays = ensemble.arrays()
+    before, size = target.evaluations, config.sampling.block_size
+    first = unit.shard * _shard_size(config)
+    last = min(first + _shard_size(config), config.sampling.num_samples)
+    blocks = []
+    for start in range(first, last, size):
+        keys = SampleKeys.range(config.seed, f"{target.system.key}/sample", start, start + size)
+        blocks.append(sampler.sample_block(proposal, target, keys)[: min(size, last - start)])
+    ensemble = Ensemble.concatenate(blocks)
     folder = Path(unit.folder)
     # Times lie beside the shard: a shard holds only what is the same every time it is made.
     write_json(
-        folder / COSTS / f"block-{unit.block:06d}.json",
+        folder / COSTS / f"shard-{unit.shard:06d}.json",
         {"seconds": time.perf_counter() - began, "energy_evaluations": target.evaluations - before},
     )
-    ShardStore(folder / SHARDS).write(unit.block, arrays)
-    return int(ensemble.valid.sum()), float(np.nanmean(ensemble.log_q_err))
+    ShardStore(folder / SHARDS).write(unit.shard, ensemble.arrays())
+    error = ensemble.log_q_err[np.isfinite(ensemble.log_q_err)]
+    return int(ensemble.valid.sum()), float(error.mean()) if len(error) else float("nan")
+
+
+def _shard_size(config: RunConfig) -> int:
+    return config.sampling.block_size * config.sampling.shard_blocks
 
 
 @lru_cache(maxsize=1)
-def _bound_parts(
-    config_json: str, checkpoint: str, device: str
-) -> tuple[RunConfig, Proposal, Target, Sampler]:
+def _bound_parts(config_json: str, checkpoint: str, device: str) -> tuple[RunConfig, Proposal, Target, Sampler]:
     """Model, target and sampler of this process: set up once, used for every block it is given."""
     config = RunConfig.model_validate_json(config_json)
     system = build_system(config)
@@ -163,7 +175,7 @@ def _bound_parts(
 
 def sampling_costs(out: Path) -> dict[str, float]:
     """CPU seconds and energy evaluations of all blocks of a run, whenever they were made."""
-    costs = [read_json(path) for path in sorted((out / COSTS).glob("block-*.json"))]
+    costs = [read_json(path) for path in sorted((out / COSTS).glob("shard-*.json"))]
     return {
         "seconds": float(sum(cost["seconds"] for cost in costs)),
         "energy_evaluations": int(sum(cost["energy_evaluations"] for cost in costs)),

@@ -54,6 +54,8 @@ def simulate(config: RunConfig, out: Path, *, resume: bool, workers: int, progre
     open_folder(out, stage_content(config, "simulate"), resume=resume)
     system = build_system(config)
     write_json(out / SYSTEM, system_to_dict(system))
+    with bind_target(config, system) as target:
+        write_provenance(out, energy=config.energy["name"], target=target.describe())
     store = ShardStore(out / FRAMES)
     blocks = -(-settings.frames // settings.block_frames)
     done = set(store.indices)
@@ -82,7 +84,6 @@ def simulate(config: RunConfig, out: Path, *, resume: bool, workers: int, progre
             for _, frames in run_units(simulate_block, firsts, min(workers, settings.walkers), follow):
                 bar.advance(frames)
     store.seal(walkers=settings.walkers, frame_interval_ps=build_dynamics(config).frame_interval_ps)
-    write_provenance(out)
     return out
 
 

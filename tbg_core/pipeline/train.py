@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from tbg_core.errors import ConfigError
 from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
-from tbg_core.pipeline.folder import open_folder, write_provenance
-from tbg_core.pipeline.stages import stage_content
+from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
 from tbg_core.pipeline.simulate import load_frames
+from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import single_thread
 from tbg_core.storage.checkpoint import save_checkpoint
 from tbg_core.training.data import Frames, TrainingData, oversampling_weights
@@ -53,13 +54,14 @@ def train(
     frames = _merge([load_frames(folder) for folder in data])
     content = {**stage_content(config, "train"), "data": [str(folder) for folder in data]}
     open_folder(out, content, resume=resume)
+    write_provenance(out)
     settings = config.training
     parts = [_weighted(f, config).split(settings.validation_fraction) for f in frames]
     training = TrainingData([part[0] for part in parts])
     held_out = [part[1] for part in parts if part[1] is not None]
     with single_thread():
         torch.set_num_threads(threads)
-        torch.manual_seed(config.seed)
+        torch.manual_seed(config.seed)  # noqa: TID251 - torch initialises weights from its global generator
         model = adapt_model(config, training.systems)
         proposal = build_proposal(model, config)
         proposal.prepare_training(torch.from_numpy(training.frames[0].positions))
@@ -74,28 +76,26 @@ def train(
             progress,
         )
         clean.load_state_dict(average.tensors)
+    source = read_provenance(Path(data[0]))
     save_checkpoint(
         out / CHECKPOINT,
         clean,
         model,
         systems=[{"name": s.name, "key": s.key} for s in training.systems],
-        training={
-            "frames": sum(len(f.positions) for f in training.frames),
-            "steps": settings.steps,
-            "batch_size": settings.batch_size,
-            "seed": config.seed,
-            "objective": stage_content(config, "train").get("objective"),
+        data={
+            "frames": sum(len(f.positions) for f in frames),
+            "energy": source.get("energy"),
+            **source.get("target", {}),
         },
+        training=content,
         parameters=sum(p.numel() for p in clean.parameters()),
+        versions=read_provenance(out).get("versions", {}),
     )
-    write_provenance(out)
     return out / CHECKPOINT
 
 
 def _merge(frames: list[Frames]) -> list[Frames]:
     """Joins frames of the same system from several folders; their walkers stay apart."""
-    import numpy as np
-
     merged: dict[str, Frames] = {}
     for f in frames:
         have = merged.get(f.system.key)
@@ -120,9 +120,3 @@ def _weighted(frames: Frames, config: RunConfig) -> Frames:
     values = parse_observable(oversample.observable, frames.system)(frames.positions)
     weights = oversampling_weights(values, oversample.centre, oversample.kappa, oversample.share)
     return Frames(frames.system, frames.positions, frames.walker, weights)
-
-
-def checkpoint_summary(manifest: dict[str, Any]) -> str:
-    """One line about a checkpoint for people."""
-    systems = ", ".join(s["name"] for s in manifest.get("systems", []))
-    return f"{manifest.get('parameters', 0):,} parameters, trained on {systems}"

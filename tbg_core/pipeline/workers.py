@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tbg_core.errors import TbgError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -25,7 +27,7 @@ def run_units(
     function: Callable[[Unit], Result],
     units: Iterable[Unit],
     workers: int,
-    follow: Callable[[Unit, Result], Unit | None] = lambda unit, result: None,
+    follow: Callable[[Unit, Result], Unit | None] = lambda *_: None,
 ) -> Iterator[tuple[Unit, Result]]:
     """Applies ``function`` to each unit and yields (unit, result) as they finish.
 

@@ -72,9 +72,7 @@ class PluginRecord:
 
     def warning(self) -> str:
         """One line about all its problems."""
-        more = (
-            f" (and {len(self.problems) - 1} more, see `tbg plugins list`)" if len(self.problems) > 1 else ""
-        )
+        more = f" (and {len(self.problems) - 1} more, see `tbg plugins list`)" if len(self.problems) > 1 else ""
         state = "is only partly usable" if self.loaded else "was not loaded"
         return f"{self.title} {state}: {self.problems[0]}{more}"
 

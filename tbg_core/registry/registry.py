@@ -228,9 +228,7 @@ class Registry:
         what = f"{kind} {name!r} is provided by {owner}"
         for record in self.failures:
             if same_distribution(record.distribution, owner):
-                return PluginError(
-                    f"{what}, which does not work: {record.problems[0]}", fix="See `tbg doctor`."
-                )
+                return PluginError(f"{what}, which does not work: {record.problems[0]}", fix="See `tbg doctor`.")
         if is_disabled(self.plugins, owner):
             return PluginError(
                 f"{what}, which is switched off.", fix="Drop --no-plugins and unset TBG_DISABLE_PLUGINS."

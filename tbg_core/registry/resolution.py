@@ -119,9 +119,7 @@ def _unsupported(registry: Registry, text: str, broken: list[str]) -> TbgError:
         # Sources may list what they read; those that do not are represented by their own name.
         examples.extend(getattr(source, "examples", ()) or (spec.name,))
     if broken:
-        return UnsupportedSystemError(
-            f"system {text!r} is not understood.", fix=f"A source failed: {broken[0]}"
-        )
+        return UnsupportedSystemError(f"system {text!r} is not understood.", fix=f"A source failed: {broken[0]}")
     if not examples and any(record.disabled for record in registry.plugins):
         return UnsupportedSystemError(
             f"system {text!r} is not understood: the plugins that read systems are switched off.",

@@ -76,9 +76,7 @@ class Reference:
         """
         return _mean(self.reduced_energy * factor, self.energy_groups, unit)
 
-    def profile(
-        self, observable: Observe, edges: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def profile(self, observable: Observe, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """F, error, low and high in given bins; see :func:`histogram_profile`."""
         values = self.evaluate(observable)
         groups = self.groups(values, getattr(observable, "period", None))
@@ -98,9 +96,7 @@ def load_reference(folder: Path, system: System) -> Reference:
         if found.key != system.key:
             raise StorageError(f"the reference {folder} is of {found.name}, not of {system.name}.")
     if not store.indices:
-        raise StorageError(
-            f"the reference {folder} holds no shards.", fix="Give a folder that `tbg simulate` wrote."
-        )
+        raise StorageError(f"the reference {folder} holds no shards.", fix="Give a folder that `tbg simulate` wrote.")
     names = ["positions", "reduced_energy"]
     if "walker" in store.read(store.indices[0]):
         names.append("walker")

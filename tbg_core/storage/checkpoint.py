@@ -46,9 +46,12 @@ class Checkpoint:
         folder = Path(folder)
         for name in (WEIGHTS, CONFIG, MANIFEST):
             if not (folder / name).is_file():
+                inner = folder / "checkpoint"
                 raise CheckpointError(
                     f"{folder} is not a checkpoint: it has no {name}.",
-                    fix="Give the folder that `tbg train` wrote (it holds model.safetensors).",
+                    fix=f"Give {inner}."
+                    if (inner / WEIGHTS).is_file()
+                    else "Give the folder `checkpoint` that `tbg train` wrote (it holds model.safetensors).",
                 )
         try:
             manifest = read_json(folder / MANIFEST)
@@ -81,9 +84,7 @@ class Checkpoint:
         return frozenset(entry["key"] for entry in self.manifest.get("systems", []))
 
 
-def save_checkpoint(
-    folder: Path, proposal: Proposal, model: dict[str, Any], **manifest: Any
-) -> None:
+def save_checkpoint(folder: Path, proposal: Proposal, model: dict[str, Any], **manifest: Any) -> None:
     """Writes a checkpoint; the manifest last, so that a folder with a manifest is complete."""
     folder = Path(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in proposal.state_dict().items()}
@@ -122,7 +123,7 @@ def load_weights(proposal: Proposal, tensors: dict[str, Tensor], source: str) ->
             if missing
             else f"it has {extra[0]}"
             if extra
-            else f"{sorted(wrong)[0]} has another shape"
+            else f"{min(wrong)} has another shape"
         )
         raise CheckpointError(
             f"the weights of {source} are of another architecture: {first}.",

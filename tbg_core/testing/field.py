@@ -116,9 +116,7 @@ class FieldConformance(ABC):
         for i in range(3):
 
             def velocity(y: Tensor, i: int = i) -> Tensor:
-                v: Tensor = field(t[i : i + 1], y.reshape(1, *x.shape[1:]), Batch.single(system, 1)).reshape(
-                    -1
-                )
+                v: Tensor = field(t[i : i + 1], y.reshape(1, *x.shape[1:]), Batch.single(system, 1)).reshape(-1)
                 return v
 
             jacobian = torch.func.jacrev(velocity)(x[i].reshape(-1))
@@ -183,9 +181,7 @@ class FieldConformance(ABC):
         assert classes.shape == system.space.event_shape[:1]
         assert classes.dtype == torch.int64
         if not field.symmetry.permutation:
-            assert len(set(classes.tolist())) == len(classes), (
-                "classes with members, but permutation not declared"
-            )
+            assert len(set(classes.tolist())) == len(classes), "classes with members, but permutation not declared"
 
     def test_padding_changes_nothing(self) -> None:
         field, system, other = self._field(), self.system(), self.other_system()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +12,8 @@ from tbg_core.storage.atomic import write_atomically
 from tbg_core.storage.checkpoint import read_tensors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
     from tbg_core.training.ema import WeightAverage
@@ -33,9 +34,7 @@ def save_state(
     write_atomically(folder / FILE, lambda temporary: save_file(contiguous, temporary))
 
 
-def load_state(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage
-) -> int:
+def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage) -> int:
     """Restores a state written by :func:`save_state`; returns its step (0 if there is none).
 
     Raises:

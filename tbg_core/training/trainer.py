@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,6 +18,8 @@ from tbg_core.training.schedule import learning_rate
 from tbg_core.training.state import load_state, save_state
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from tbg_core.config.settings import TrainingSettings
@@ -102,11 +103,13 @@ class Trainer:
                 if done % settings.log_every == 0 or done == settings.steps:
                     held_out = self._validate(loss_module, validation)
                     self._log(done, sums / count, held_out, time.monotonic() - began)
-                    bar.advance(0, note=f"loss {sums / count:.4f}" + ("" if held_out is None else f" held-out {held_out:.4f}"))
+                    bar.advance(
+                        0, note=f"loss {sums / count:.4f}" + ("" if held_out is None else f" held-out {held_out:.4f}")
+                    )
                     sums, count = 0.0, 0
-                if done % settings.checkpoint_every == 0 or done == settings.steps:
-                    if self.fabric.is_global_zero:
-                        save_state(self.folder, done, proposal, optimizer, average)
+                due = done % settings.checkpoint_every == 0 or done == settings.steps
+                if due and self.fabric.is_global_zero:
+                    save_state(self.folder, done, proposal, optimizer, average)
                 bar.advance(1)
         return average
 
@@ -136,7 +139,7 @@ class Trainer:
         if not torch.isfinite(loss.detach()):
             raise NumericalError(
                 f"the training loss became {value} at step {step + 1}.",
-                fix="Lower training.learning_rate or set training.gradient_clip; --resume starts at the last checkpoint.",
+                fix="Lower training.learning_rate or training.gradient_clip; --resume starts at the last checkpoint.",
             )
         optimizer.step()
         return value

@@ -87,9 +87,7 @@ def test_plugins_list_names_versions_and_states(tbg):
 
 
 def test_resolved_config_is_a_config(tbg, tmp_path):
-    first = tbg(
-        "config", "resolve", "--system", "GF", "-s", "integrator.rtol=1e-7", "-n", "12", "--seed", "4"
-    )
+    first = tbg("config", "resolve", "--system", "GF", "-s", "integrator.rtol=1e-7", "-n", "12", "--seed", "4")
     assert first.returncode == 0, first.stderr
     path = tmp_path / "c.yaml"
     path.write_text(first.stdout)

@@ -74,9 +74,7 @@ def test_trust_needs_the_flag(tmp_path):
     assert make_request(**given, trust_forcefield=True)[0].energy["trust_forcefield"] is True
 
 
-@pytest.mark.parametrize(
-    ("text", "size"), [("4GB", 4 * 10**9), ("1.5g", 15 * 10**8), ("2000 MiB", 2 * 10**9)]
-)
+@pytest.mark.parametrize(("text", "size"), [("4GB", 4 * 10**9), ("1.5g", 15 * 10**8), ("2000 MiB", 2 * 10**9)])
 def test_sizes_are_read(text, size):
     assert parse_size(text) == size
 

@@ -74,9 +74,7 @@ for spec in registry.specs():
     registry.config_class(spec.kind, spec.name)
 print(len(registry.specs()), 'torch' in sys.modules, 'openmm' in sys.modules)
 """
-    result = subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=True)
     count, torch, openmm = result.stdout.split()
     assert int(count) >= 9
     assert (torch, openmm) == ("False", "False")
@@ -94,8 +92,6 @@ try:
 except AttributeError as error:
     print(error)
 """
-    result = subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=120, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=120, check=True)
     assert "Molecule load_target Ensemble " in result.stdout
     assert "module 'tbg_core' has no attribute 'nothing'" in result.stdout

@@ -32,8 +32,7 @@ def test_yaml_and_toml_say_the_same(tmp_path):
     )
     toml = written(
         tmp_path,
-        'system = "GF"\nmodel = "egnn"\n[integrator]\nname = "dopri5"\nrtol = 1e-5\n'
-        "[sampling]\nnum_samples = 9\n",
+        'system = "GF"\nmodel = "egnn"\n[integrator]\nname = "dopri5"\nrtol = 1e-5\n[sampling]\nnum_samples = 9\n',
         "c.toml",
     )
     assert load_config(yaml) == load_config(toml)
@@ -130,14 +129,9 @@ def test_scalars_are_read_as_in_yaml_1_2(text, value):
 
 
 plain = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**9), 10**9)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=12),
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False) | st.text(max_size=12),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text("abcdef", min_size=1, max_size=5), inner, max_size=3)
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abcdef", min_size=1, max_size=5), inner, max_size=3)
     ),
     max_leaves=6,
 )

@@ -12,9 +12,7 @@ FILE = {"integrator": {"name": "dopri5", "rtol": 1e-3}, "seed": 1}
 
 def test_values_are_read_as_yaml_and_the_file_is_left_alone():
     before = {"integrator": {"name": "dopri5", "rtol": 1e-3}, "seed": 1}
-    result = apply_overrides(
-        FILE, ["integrator.rtol=1e-5", "seed=7", "sampling.num_samples=9", "prior=harmonic"]
-    )
+    result = apply_overrides(FILE, ["integrator.rtol=1e-5", "seed=7", "sampling.num_samples=9", "prior=harmonic"])
     assert result == {
         "integrator": {"name": "dopri5", "rtol": 1e-5},
         "seed": 7,

@@ -62,9 +62,7 @@ def test_repeating_every_row_gains_nothing_when_groups_say_so():
     x = np.random.default_rng(3).normal(size=(200, 1))
     once = ratio_intervals(x, np.ones((200, 1)), generator(1, "test"))
     copies = np.repeat(x, 7, axis=0)
-    grouped = ratio_intervals(
-        copies, np.ones((1400, 1)), generator(1, "test"), groups=np.repeat(np.arange(200), 7)
-    )
+    grouped = ratio_intervals(copies, np.ones((1400, 1)), generator(1, "test"), groups=np.repeat(np.arange(200), 7))
     naive = ratio_intervals(copies, np.ones((1400, 1)), generator(1, "test"))
     assert grouped.error[0] == pytest.approx(once.error[0])
     assert grouped.low[0] == pytest.approx(once.low[0])

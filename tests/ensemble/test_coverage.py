@@ -32,10 +32,7 @@ def coverage(well, x1, *, samples, repeats, width, mean=0.0):
         profile = ensemble.profile(x1, bins=edges, seed=seed)
         # The band is that of -log p; undo the shift that puts the lowest bin at zero.
         values = np.array(
-            [
-                ensemble.relative_weights[_within(x1(ensemble.positions), a, b)].sum()
-                for a, b in pairwise(edges)
-            ]
+            [ensemble.relative_weights[_within(x1(ensemble.positions), a, b)].sum() for a, b in pairwise(edges)]
         )
         shift = np.min(-np.log(values / ensemble.relative_weights.sum() / np.diff(edges)))
         inside = (profile.low + shift <= exact_profile) & (exact_profile <= profile.high + shift)

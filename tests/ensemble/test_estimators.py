@@ -59,9 +59,7 @@ def test_profile_agrees_with_quadrature(double_well, x1):
     shift = profile.free_energy - exact
     seen = np.isfinite(profile.error)
     # One constant is free: which bin is lowest. 16 bins at 4 sigma.
-    deviation = (shift - np.average(shift[seen], weights=profile.error[seen] ** -2.0))[seen] / profile.error[
-        seen
-    ]
+    deviation = (shift - np.average(shift[seen], weights=profile.error[seen] ** -2.0))[seen] / profile.error[seen]
     assert np.abs(deviation).max() < 4.0
     assert np.all(profile.low[seen] <= profile.free_energy[seen])
     assert np.all(profile.free_energy[seen] <= profile.high[seen])
@@ -206,9 +204,7 @@ def test_another_target_after_accumulated_weights(double_well, make_ensemble):
         plain.positions, plain.log_q, plain.reduced_energy, base_log_weights=plain.log_weights.copy()
     )
     u = plain.reduced_energy * 1.3
-    np.testing.assert_allclose(
-        carried.with_energy(u, 300.0).log_weights, plain.with_energy(u, 300.0).log_weights
-    )
+    np.testing.assert_allclose(carried.with_energy(u, 300.0).log_weights, plain.with_energy(u, 300.0).log_weights)
 
 
 def test_columns_cannot_be_misaligned(make_ensemble):

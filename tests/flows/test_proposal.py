@@ -52,9 +52,7 @@ def test_density_of_two_atoms_integrates_to_one_in_nm(toys, scale, rule):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_sampling_and_evaluation_agree(toys, dtype):
     exact = dtype == "float64"
-    proposal = toys.flow(
-        toys.PairField(), QUADRATURE, dtype=dtype, scale=0.3, tolerance=1e-9 if exact else 1e-6
-    )
+    proposal = toys.flow(toys.PairField(), QUADRATURE, dtype=dtype, scale=0.3, tolerance=1e-9 if exact else 1e-6)
     system = toys.atoms(5)
     with torch.no_grad():
         draws = proposal.sample_with_log_prob(SampleKeys.range(0, "s", 0, 32), system)

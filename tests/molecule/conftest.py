@@ -105,9 +105,7 @@ def methane():
 
 
 def peroxide():
-    return make(
-        "peroxide", rows_of("O1 O 0 0 0\nO2 O .145 0 0 O1\nH1 H .097 100 0 O1 O2\nH2 H .097 100 112 O2 O1 H1")
-    )
+    return make("peroxide", rows_of("O1 O 0 0 0\nO2 O .145 0 0 O1\nH1 H .097 100 0 O1 O2\nH2 H .097 100 112 O2 O1 H1"))
 
 
 def ethane():

@@ -165,10 +165,7 @@ def test_relabelled_and_mirrored_alanine_is_folded_back(alanine, scheme):
     assert (folded.status == Validity.OK).all()
     assert np.array_equal(folded.mirrored, sign < 0)
     assert domain.contains(folded.x).all()
-    again = (
-        np.take_along_axis(raw, folded.source[:, :, None], 1)
-        * np.where(folded.mirrored, -1, 1)[:, None, None]
-    )
+    again = np.take_along_axis(raw, folded.source[:, :, None], 1) * np.where(folded.mirrored, -1, 1)[:, None, None]
     assert np.array_equal(again, folded.x)
     # Up to rotations of methyls the frame is the one that was relabelled.
     fixed = [i for i in range(22) if i not in {1, 2, 3, 11, 12, 13, 19, 20, 21}]

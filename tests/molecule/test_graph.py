@@ -79,9 +79,7 @@ def test_distances_components_and_connectivity_agree_with_networkx(alanine):
         assert all(distances[i, j] == lengths.get(j, -1) for j in range(22))
     assert not is_connected(table)
     assert is_connected(alanine.neighbours)
-    assert {frozenset(c) for c in connected_components(table)} == {
-        frozenset(c) for c in nx.connected_components(graph)
-    }
+    assert {frozenset(c) for c in connected_components(table)} == {frozenset(c) for c in nx.connected_components(graph)}
 
 
 def test_rings_are_listed_along_the_ring(build):

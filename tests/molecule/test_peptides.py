@@ -31,8 +31,7 @@ def peptides():
 def merged(molecule):
     names = molecule.residue_names
     types = [
-        (r, merged_atom_type(names[r], n))
-        for r, n in zip(molecule.residue_index, molecule.atom_names, strict=True)
+        (r, merged_atom_type(names[r], n)) for r, n in zip(molecule.residue_index, molecule.atom_names, strict=True)
     ]
     return [types.index(t) for t in types]
 

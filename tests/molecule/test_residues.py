@@ -23,9 +23,7 @@ def test_tables():
     assert len(ATOM_TYPES) == len(set(ATOM_TYPES)) == 54
     assert sorted(THREE_LETTER) == sorted("ACDEFGHIKLMNPQRSTVWY")
     # The codes that do not begin like the name.
-    assert {ONE_LETTER[c] for c in ("ARG", "ASN", "ASP", "GLN", "GLU", "LYS", "PHE", "TRP", "TYR")} == set(
-        "RNDQEKFWY"
-    )
+    assert {ONE_LETTER[c] for c in ("ARG", "ASN", "ASP", "GLN", "GLU", "LYS", "PHE", "TRP", "TYR")} == set("RNDQEKFWY")
     assert all(THREE_LETTER[ONE_LETTER[c]] == c for c in AMINO_ACIDS)
 
 

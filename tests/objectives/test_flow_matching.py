@@ -101,7 +101,9 @@ def test_the_closed_form_velocity_is_the_minimum(molecular, time_law):
     system = Toy("m", MeanFree(atoms)) if molecular else Toy("e", Euclidean(3))
     x = S * system.space.project(normal(n, system.space.event_shape))
     proposal = flow(Optimal(), d=None if molecular else 3)
-    loss = matching(sigma=SIGMA, time_law=time_law, coupling="independent").loss(proposal, x, Batch.single(system, n), keys(n))
+    loss = matching(sigma=SIGMA, time_law=time_law, coupling="independent").loss(
+        proposal, x, Batch.single(system, n), keys(n)
+    )
     t = (torch.arange(10_000, dtype=torch.float64) + 0.5) / 10_000
     covariance = t * S**2 - (1 - t)
     floor = (1 + S**2 - covariance**2 / ((1 - t) ** 2 + (t * S) ** 2 + SIGMA**2)).mean()

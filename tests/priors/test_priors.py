@@ -218,7 +218,4 @@ def test_padded_batches_are_drawn_on_each_rows_own_space(kind):
 def test_configs_import_no_torch():
     modules = "tbg_core.priors.config, tbg_core.flows.config, tbg_core.objectives.config"
     code = f"import sys, {modules}; print('torch' in sys.modules or 'numpy' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        == "False\n"
-    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

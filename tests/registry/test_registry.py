@@ -88,9 +88,7 @@ def test_every_first_party_component_can_be_described_and_imported():
 
 
 def test_build_gives_the_component_its_options_and_slots(shop):
-    kite = shop.build(
-        "proposal", {"name": "kite", "width": 9, "prior": "spring"}, field={"name": "wind", "width": 2}
-    )
+    kite = shop.build("proposal", {"name": "kite", "width": 9, "prior": "spring"}, field={"name": "wind", "width": 2})
     assert kite.config.width == 9
     assert kite.slots["prior"].config.width == 4
     assert kite.slots["field"].config.width == 2
@@ -170,9 +168,7 @@ def test_a_model_is_a_proposal_or_else_the_field_of_a_flow(shop):
 
 def test_a_slot_given_that_the_proposal_lacks_is_an_error_but_a_default_is_not(shop):
     assert shop.resolve_model("stone", defaults={"prior": "spring"}) == {"name": "stone"}
-    with pytest.raises(
-        ConfigError, match="model 'stone' has no slot 'prior', but the prior 'spring' was given"
-    ):
+    with pytest.raises(ConfigError, match="model 'stone' has no slot 'prior', but the prior 'spring' was given"):
         shop.resolve_model("stone", given={"prior": "spring"})
 
 
@@ -183,9 +179,7 @@ def test_systems_are_recognised_by_form(shop):
 
 
 def test_a_system_that_two_sources_read_asks_for_a_mapping(shop):
-    with pytest.raises(
-        ConfigError, match=r"read by numbers and by words.*system: \{name: numbers, width: 7\}"
-    ):
+    with pytest.raises(ConfigError, match=r"read by numbers and by words.*system: \{name: numbers, width: 7\}"):
         shop.resolve_system("both")
 
 

@@ -51,9 +51,7 @@ def write_run(folder, ensemble, **provenance):
     provenance = {"created": "2026-01-01T00:00:00+00:00", "command": "tbg run --model flow", **provenance}
     write_text(folder / "config.yaml", "system: toy\nseed: 0\n")
     Ensemble(**{**vars_of(ensemble), "provenance": provenance}).save(folder)
-    content = ensemble.metrics(
-        model="flow", energy="closed-form", energy_evaluations=800, seconds={"sample": 2.5}
-    )
+    content = ensemble.metrics(model="flow", energy="closed-form", energy_evaluations=800, seconds={"sample": 2.5})
     write_json(folder / "metrics.json", content)
     return folder
 
@@ -67,9 +65,7 @@ def toy_ensemble(n, seed=0, width=1.2, mean=0.0):
     x = rng.normal(mean, width, size=n).astype(np.float32).astype(np.float64)
     log_q = -0.5 * ((x - mean) / width) ** 2 - np.log(width * np.sqrt(2 * np.pi))
     status = np.where(np.arange(n) % 10 == 0, 1, 0).astype(np.int64)
-    return Ensemble(
-        TOY, 300.0, x[:, None].astype(np.float32), log_q, well(x), status == 0, np.full(n, 1e-4), status
-    )
+    return Ensemble(TOY, 300.0, x[:, None].astype(np.float32), log_q, well(x), status == 0, np.full(n, 1e-4), status)
 
 
 def peptide_ensemble(n, seed=0, sigma=0.008, wide=0.009):

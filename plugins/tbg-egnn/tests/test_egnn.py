@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tbg_egnn.config import EGNNConfig
-from tbg_egnn.egnn import EGNN
 
 from tbg_core.api import load_system as molecule
 from tbg_core.contracts.system import Batch
-from tbg_core.errors import UnsupportedSystemError
+from tbg_core.errors import ConfigError, UnsupportedSystemError
 from tbg_core.testing.field import FieldConformance
+from tbg_egnn.config import EGNNConfig
+from tbg_egnn.egnn import EGNN
 
 
 def make(text: str, **options) -> EGNN:
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # noqa: TID251 - torch initialises weights from its global generator
     field = EGNN(EGNN.adapt(EGNNConfig(**options), [molecule(text)]))
     # The published initialisation makes the field almost zero, and with it every comparison trivial.
     for layer in field.layers:
@@ -87,5 +87,10 @@ def test_padding_changes_nothing():
 def test_a_network_for_one_molecule_refuses_another():
     field = make("ACE-ALA-NME", layers=1, width=8)
     other = molecule("ACE-NME")
-    with pytest.raises(UnsupportedSystemError, match="needs 12 features"):
+    with pytest.raises(UnsupportedSystemError, match="not the kind of molecule"):
         field(torch.zeros(1), torch.zeros(1, 12, 3), Batch.single(other, 1))
+
+
+def test_a_single_molecule_encoding_is_refused_for_two_molecules():
+    with pytest.raises(ConfigError, match="one molecule"):
+        EGNN.adapt(EGNNConfig(), [molecule("ACE-NME"), molecule("ACE-ALA-NME")])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tbg_egnn import encodings
 
 from tbg_core.api import load_system
 from tbg_core.errors import UnsupportedSystemError
+from tbg_egnn import encodings
 
 
 def test_alanine_dipeptide_backbone_has_the_papers_nine_classes(alanine_dipeptide):
@@ -32,9 +32,7 @@ def test_alanine_dipeptide_full_merges_only_methyl_hydrogens(alanine_dipeptide):
         assert len(parents) == 1
 
 
-@pytest.mark.parametrize(
-    ("encode", "size"), [(encodings.element, 5), (encodings.backbone, 13), (encodings.full, 76)]
-)
+@pytest.mark.parametrize(("encode", "size"), [(encodings.element, 5), (encodings.backbone, 13), (encodings.full, 76)])
 def test_dipeptide_encodings_have_the_papers_sizes(encode, size):
     molecule = load_system("GF")
     assert encode(molecule).shape == (molecule.n_atoms, size)

@@ -77,9 +77,7 @@ def test_a_block_made_again_by_a_fresh_process_is_bitwise_the_same(nma, tmp_path
         second = walker.advance(first.state, 4, seed=7, walker=1, block=1)
     np.savez(tmp_path / "state.npz", **first.state)
     files = [str(tmp_path / "state.npz"), str(tmp_path / "again.npz")]
-    subprocess.run(
-        [sys.executable, "-c", FRESH_PROCESS, config.model_dump_json(), *files, platform], check=True
-    )
+    subprocess.run([sys.executable, "-c", FRESH_PROCESS, config.model_dump_json(), *files, platform], check=True)
     again = np.load(tmp_path / "again.npz")
     expected = {"positions": second.positions, "reduced_energy": second.reduced_energy}
     expected |= {f"state.{name}": value for name, value in second.state.items()}
@@ -218,12 +216,8 @@ def test_a_state_of_another_ladder_is_refused(nma):
 
 def test_a_time_step_that_is_too_long_is_named(nma):
     target = OpenMMBackend(OpenMMConfig()).bind(nma, ThermodynamicState(300.0))
-    config = OpenMMDynamicsConfig(
-        temperatures_K=(300.0, 1e9), heating_ps=0.5, equilibration_ps=1.0, timestep_fs=5.0
-    )
-    with pytest.raises(
-        NumericalError, match=r"blew up in .* at .* K .*Reduce dynamics.timestep_fs, which is 5"
-    ):
+    config = OpenMMDynamicsConfig(temperatures_K=(300.0, 1e9), heating_ps=0.5, equilibration_ps=1.0, timestep_fs=5.0)
+    with pytest.raises(NumericalError, match=r"blew up in .* at .* K .*Reduce dynamics.timestep_fs, which is 5"):
         OpenMMDynamics(config).bind(target).start(0, 0)
 
 

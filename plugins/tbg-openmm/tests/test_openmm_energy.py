@@ -91,18 +91,14 @@ def test_presets_are_what_openmm_computes_from_the_named_files(
     residues = [topology.addResidue(name, chain) for name in molecule.residue_names]
     atoms = [
         topology.addAtom(name, app.Element.getBySymbol(symbol), residues[r])
-        for name, symbol, r in zip(
-            molecule.atom_names, molecule.elements, molecule.residue_index, strict=True
-        )
+        for name, symbol, r in zip(molecule.atom_names, molecule.elements, molecule.residue_index, strict=True)
     ]
     for i, j in molecule.bonds:
         topology.addBond(atoms[i], atoms[j])
     system = app.ForceField(*files).createSystem(
         topology, nonbondedMethod=method, nonbondedCutoff=2 * unit.nanometer, constraints=None
     )
-    context = openmm.Context(
-        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
-    )
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     backend = OpenMMBackend(OpenMMConfig(platform="Reference"))
     assert backend.default_temperature_K(molecule) == temperature
     with backend.bind(molecule, ThermodynamicState(temperature)) as target:
@@ -205,9 +201,7 @@ def test_force_fields_from_elsewhere_are_not_executed(nma, tmp_path, monkeypatch
     with OpenMMBackend(OpenMMConfig()).bind(nma, STATE) as target:
         assert torch.isfinite(target.reduced_energy(torch.from_numpy(nma.reference)[None])).all()
     assert not marker.exists()
-    config = OpenMMConfig(
-        preset="custom", forcefield=("amber99sbildn.xml", str(script)), trust_forcefield=True
-    )
+    config = OpenMMConfig(preset="custom", forcefield=("amber99sbildn.xml", str(script)), trust_forcefield=True)
     OpenMMBackend(config).bind(nma, STATE).close()
     assert marker.read_text() == "executed"
 

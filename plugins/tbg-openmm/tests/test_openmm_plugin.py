@@ -42,17 +42,13 @@ def test_plugin_and_config_import_nothing_heavy():
         "import sys, tbg_openmm.plugin, tbg_openmm.config; tbg_openmm.plugin.tbg_components();"
         "print([m for m in ('torch', 'openmm', 'Bio', 'PeptideBuilder', 'scipy') if m in sys.modules])"
     )
-    output = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
 
 
 def test_worker_processes_do_not_import_torch():
     program = "import sys, tbg_openmm.evaluation; print('torch' in sys.modules)"
-    output = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "False"
 
 

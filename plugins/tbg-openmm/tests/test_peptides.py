@@ -59,9 +59,7 @@ def check_molecule(molecule):
             assert np.linalg.det([x[molecule.atom(residue, n)] - x[centre] for n in ("C", "CB", "N")]) > 0
     for name in PRESETS:
         preset = PRESETS[name]
-        system = create_system(
-            molecule, load_forcefield(preset.forcefield), preset.nonbonded_method, preset.cutoff_nm
-        )
+        system = create_system(molecule, load_forcefield(preset.forcefield), preset.nonbonded_method, preset.cutoff_nm)
         (nonbonded,) = (f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
         charges = [nonbonded.getParticleParameters(i)[0]._value for i in range(molecule.n_atoms)]
         for residue in range(len(molecule.residue_names)):

@@ -39,9 +39,7 @@ def test_texts_with_the_form_of_a_peptide_are_claimed(text):
     assert PeptideSource.parse(text) == {"sequence": text}
 
 
-@pytest.mark.parametrize(
-    "text", ["AX1", "", "double-well", "dw4", "x.pdb", "GF GF", "mueller-brown", "GF-", "Ä"]
-)
+@pytest.mark.parametrize("text", ["AX1", "", "double-well", "dw4", "x.pdb", "GF GF", "mueller-brown", "GF-", "Ä"])
 def test_other_texts_are_left_to_other_sources(text):
     assert PeptideSource.parse(text) is None
 

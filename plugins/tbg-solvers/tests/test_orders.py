@@ -45,9 +45,7 @@ def test_observed_order(method, steps):
     for n in (steps, 2 * steps):
         solution = method(SimpleNamespace(steps=n)).integrate(logistic, X0, 0.0, 2.0, ("log_det",))
         x, log_det = exact(X0, 2.0)
-        errors.append(
-            [float((solution.x - x).norm()), float((solution.accumulators["log_det"] - log_det).norm())]
-        )
+        errors.append([float((solution.x - x).norm()), float((solution.accumulators["log_det"] - log_det).norm())])
     for coarse, fine in zip(*errors, strict=True):
         assert math.log2(coarse / fine) == pytest.approx(method.order, abs=0.3)
 

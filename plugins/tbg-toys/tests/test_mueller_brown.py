@@ -27,9 +27,7 @@ STATIONARY = [
 
 @pytest.fixture(scope="module")
 def target():
-    return MuellerBrown(MuellerBrownConfig(scale=1.0)).bind(
-        ToySystem("mueller-brown"), ThermodynamicState(300.0)
-    )
+    return MuellerBrown(MuellerBrownConfig(scale=1.0)).bind(ToySystem("mueller-brown"), ThermodynamicState(300.0))
 
 
 def surface(target, point):

@@ -90,8 +90,7 @@ def test_entropy_of_a_gaussian():
 def test_mixture_does_not_know_the_temperature():
     x = torch.randn(4, 2, dtype=torch.float64)
     cold, hot = (
-        bind(GaussianMixture(GaussianMixtureConfig()), "gaussian-mixture", temperature_K=T)
-        for T in (100, 900)
+        bind(GaussianMixture(GaussianMixtureConfig()), "gaussian-mixture", temperature_K=T) for T in (100, 900)
     )
     assert torch.equal(cold.reduced_energy(x), hot.reduced_energy(x))
 

@@ -137,6 +137,4 @@ class TestExactSamplerOfMuellerBrown(ExactSamplerConformance):
 
 class TestExactSamplerOfGaussianMixture(ExactSamplerConformance):
     def target(self):
-        return GaussianMixture(GaussianMixtureConfig()).bind(
-            ToySystem("gaussian-mixture"), ThermodynamicState()
-        )
+        return GaussianMixture(GaussianMixtureConfig()).bind(ToySystem("gaussian-mixture"), ThermodynamicState())

@@ -43,9 +43,7 @@ def build(run: RunData) -> Section:
     above = float(np.mean(u > high))
     caption = "All curves have the same area over the whole axis of energies."
     if above > 0.001:
-        caption += (
-            f" {percent(above)} of the proposal lies beyond the right edge (up to {u.max():,.0f} {unit})."
-        )
+        caption += f" {percent(above)} of the proposal lies beyond the right edge (up to {u.max():,.0f} {unit})."
     svg = to_svg(drawing, "energies", "histograms of the potential energy")
     return Section("energies", "Energies", (Figures((Figure(svg),), caption),), order=400)
 

@@ -35,13 +35,9 @@ def build(run: RunData) -> Section | None:
         profile = run.ensemble.profile(observable, bins=_bins(run))
         figures.append(Figure(_plot(run, observable, profile, index)))
         rows.append(_difference(run, observable, profile))
-    band = (
-        "Band: 90 % bootstrap interval of −log p in each bin. " if run.ensemble.reliability.reliable else ""
-    )
+    band = "Band: 90 % bootstrap interval of −log p in each bin. " if run.ensemble.reliability.reliable else ""
     blocks: list[Block] = [
-        Figures(
-            tuple(figures), f"{band}Each curve is shifted to zero at its minimum; thin line: the proposal."
-        )
+        Figures(tuple(figures), f"{band}Each curve is shifted to zero at its minimum; thin line: the proposal.")
     ]
     table = tuple(row for row in rows if row is not None)
     if table:

@@ -23,9 +23,7 @@ def build(run: RunData) -> Section:
     for name, version in (run.provenance.get("versions") or {}).items():
         if version:
             facts.append((str(name), str(version)))
-    facts += [
-        (str(k), _plain(v)) for k, v in sorted(run.provenance.items()) if k not in _SKIPPED and v is not None
-    ]
+    facts += [(str(k), _plain(v)) for k, v in sorted(run.provenance.items()) if k not in _SKIPPED and v is not None]
     command = run.provenance.get("command")
     lines = []
     if command:

@@ -120,9 +120,7 @@ def _surface(x: np.ndarray, y: np.ndarray, weights: np.ndarray, half: float) -> 
 
 def _heat(axes: Axes, free: np.ndarray, half: float) -> None:
     options: dict[str, Any] = {"origin": "lower", "interpolation": "nearest", "aspect": "auto"}
-    axes.imshow(
-        free, extent=(-half, half, -half, half), cmap=FREE_ENERGY, vmin=0.0, vmax=MAX_FREE_ENERGY, **options
-    )
+    axes.imshow(free, extent=(-half, half, -half, half), cmap=FREE_ENERGY, vmin=0.0, vmax=MAX_FREE_ENERGY, **options)
 
 
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray, weights: np.ndarray, colour: str) -> None:
@@ -145,9 +143,7 @@ def _contours(axes: Axes, free: np.ndarray, half: float) -> None:
     with np.errstate(divide="ignore"):
         levels = -np.log(smooth / smooth.max())
     centres = (np.arange(_BINS) + 0.5) / _BINS * 2.0 * half - half
-    axes.contour(
-        centres, centres, np.minimum(levels, 20.0), levels=_CONTOURS, colors=MUTED, linewidths=0.7, alpha=0.8
-    )
+    axes.contour(centres, centres, np.minimum(levels, 20.0), levels=_CONTOURS, colors=MUTED, linewidths=0.7, alpha=0.8)
 
 
 def _frame(axes: Axes, half: float, labels: tuple[str, str]) -> None:

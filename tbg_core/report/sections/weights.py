@@ -25,9 +25,7 @@ def build(run: RunData) -> Section:
         return Section("weights", "Weights", (Note("No sample is valid."),), order=500)
     summary = ensemble.weight_summary
     figures = (
-        Figure(
-            _histogram(log_w), "Log-weights", "0 is the largest weight; filled: share of the total weight."
-        ),
+        Figure(_histogram(log_w), "Log-weights", "0 is the largest weight; filled: share of the total weight."),
         Figure(_cumulative(log_w), "Cumulative weight", "Straight line: equal weights."),
     )
     half = len(log_w) // 2
@@ -81,7 +79,5 @@ def _cumulative(log_w: np.ndarray) -> Markup:
     axes.plot(100.0 * points / n, 100.0 * share[points], color=REWEIGHTED)
     axes.fill_between(100.0 * points / n, 100.0 * share[points], color=REWEIGHTED, alpha=0.12, linewidth=0)
     axes.axhline(50.0, color=GRID, linewidth=0.7)
-    axes.set(
-        xlabel="samples, largest weights first / %", ylabel="of the weight / %", xlim=(0, 100), ylim=(0, 101)
-    )
+    axes.set(xlabel="samples, largest weights first / %", ylabel="of the weight / %", xlim=(0, 100), ylim=(0, 101))
     return to_svg(drawing, "cumulative", "cumulative weight of the samples sorted by weight")

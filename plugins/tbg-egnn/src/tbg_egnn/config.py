@@ -24,6 +24,11 @@ class EGNNConfig(ComponentConfig):
     n_features: int | None = Field(
         None, ge=1, description="Length of the encoding; found from the training molecules when left out."
     )
+    molecule: str | None = Field(
+        None,
+        description="Key of the one molecule that the encoding is for; found in training (capped molecules, unless "
+        "encoding is element).",
+    )
     time_frequencies: int = Field(
         4,
         ge=0,

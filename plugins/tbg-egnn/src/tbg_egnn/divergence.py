@@ -16,12 +16,15 @@ atoms are moved together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from tbg_egnn.layer import EdgeFactors, EGNNLayer
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tbg_egnn.layer import EdgeFactors, EGNNLayer
 
 CACHE_FLOATS = 1 << 18
 """Floats of a tangent block [tangents, N, N, H]: about a megabyte in single precision."""
@@ -59,7 +62,7 @@ def velocity_and_divergence(layers: Sequence[EGNNLayer], h: Tensor, x: Tensor) -
 def _first_layer(layer: EGNNLayer, k: EdgeFactors) -> tuple[Tensor, Tensor]:
     """Tangents (dh [3N, N, H], dx [3N, N, 3]) after the first layer, for all unit displacements."""
     n, H = k.diff.shape[0], layer.width
-    _, _, w_d, w_a = layer._split()
+    _, _, w_d, w_a = layer.blocks()
     # Both d^2 and a change by 2 diff per unit displacement; the rest is fixed per edge.
     z = (k.s1 * (w_d + w_a)) @ layer.message_out.weight.T
     dm = k.m_gain * z + k.m_side * (k.r * z).sum(-1, keepdim=True)
@@ -100,10 +103,8 @@ def _carry(
     return _last_layer(layers[-1], factors[-1], dh, dx, da, atoms, axes)
 
 
-def _middle_layer(
-    layer: EGNNLayer, k: EdgeFactors, dh: Tensor, dx: Tensor, da: Tensor
-) -> tuple[Tensor, Tensor]:
-    receiver, sender, w_d, w_a = layer._split()
+def _middle_layer(layer: EGNNLayer, k: EdgeFactors, dh: Tensor, dx: Tensor, da: Tensor) -> tuple[Tensor, Tensor]:
+    receiver, sender, w_d, w_a = layer.blocks()
     d_diff = dx.unsqueeze(2) - dx.unsqueeze(1)
     dd2 = 2.0 * (d_diff * k.diff).sum(-1)
     dz = (dh @ receiver.T).unsqueeze(2) + (dh @ sender.T).unsqueeze(1)
@@ -128,7 +129,7 @@ def _last_layer(
     atoms: Tensor,
     axes: Tensor,
 ) -> Tensor:
-    receiver, sender, w_d, w_a = layer._split()
+    receiver, sender, w_d, w_a = layer.blocks()
     rows = torch.arange(len(atoms), device=dx.device)
     # dg = p . z = (W2^T p) . (s1 dP): the matrix goes to the per-edge factor, not to the tangents.
     pull = (k.p @ layer.message_out.weight) * k.s1

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from tbg_core.contracts.field import Symmetry, VectorField
-from tbg_core.errors import UnsupportedSystemError
+from tbg_core.errors import ConfigError, UnsupportedSystemError
 from tbg_core.molecule import Molecule
 from tbg_egnn.divergence import velocity_and_divergence
-from tbg_egnn.encodings import ENCODINGS, classes
+from tbg_egnn.encodings import ENCODINGS, classes, is_capped
 from tbg_egnn.layer import EGNNLayer
 
 if TYPE_CHECKING:
@@ -53,11 +53,23 @@ class EGNN(VectorField):
 
     @classmethod
     def adapt(cls, config: EGNNConfig, systems: Sequence[System]) -> EGNNConfig:
-        """Fixes the length of the encoding from the training molecules."""
-        if config.n_features is not None:
-            return config
-        encode = ENCODINGS[config.encoding]
-        return config.model_copy(update={"n_features": max(encode(_molecule(s)).shape[1] for s in systems)})
+        """Fixes the length of the encoding, and the molecule where the encoding is that of one molecule.
+
+        Raises:
+            ConfigError: If such an encoding was chosen for several molecules.
+        """
+        found: dict[str, Any] = {}
+        if config.n_features is None:
+            encode = ENCODINGS[config.encoding]
+            found["n_features"] = max(encode(_molecule(s)).shape[1] for s in systems)
+        if config.encoding != "element" and any(is_capped(_molecule(s)) for s in systems):
+            if len({s.key for s in systems}) > 1:
+                raise ConfigError(
+                    f"in capped molecules the {config.encoding} encoding means one molecule, and there are several.",
+                    fix="Set -s model.encoding=element.",
+                )
+            found["molecule"] = systems[0].key
+        return config.model_copy(update=found)
 
     def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
         """Velocity [B, N, 3]; see :class:`~tbg_core.contracts.field.VectorField`."""
@@ -102,7 +114,7 @@ class EGNN(VectorField):
 
     def atom_classes(self, system: System) -> Tensor:
         """Atoms with equal encodings."""
-        return torch.from_numpy(classes(ENCODINGS[self.config.encoding](_molecule(system))))
+        return torch.from_numpy(classes(self._features(system).numpy()))
 
     def _embed(self, t: Tensor, batch: Batch, x: Tensor) -> Tensor:
         n = x.shape[1]
@@ -118,18 +130,23 @@ class EGNN(VectorField):
 
     def _encoding(self, system: System, n: int) -> Tensor:
         """Encoding [n, F] of a system, padded with zero rows to n atoms."""
-        cached = self._encodings.get(system.key)
-        if cached is None:
+        features = self._features(system)
+        return nn.functional.pad(features, (0, 0, 0, n - len(features)))
+
+    def _features(self, system: System) -> Tensor:
+        """Encoding [N, F] of a system that this network was made for, cached."""
+        if system.key not in self._encodings:
             features = ENCODINGS[self.config.encoding](_molecule(system))
-            if features.shape[1] != self.config.n_features:
+            made_for = self.config.molecule
+            if features.shape[1] != self.config.n_features or made_for not in {None, system.key}:
                 raise UnsupportedSystemError(
-                    f"{system.name} needs {features.shape[1]} features in the {self.config.encoding} encoding, "
-                    f"but this network was made for {self.config.n_features}.",
-                    fix="Use a checkpoint trained for this kind of molecule, or train one with --from-scratch.",
+                    f"{system.name} is not the kind of molecule that this network was made for "
+                    f"({self.config.n_features} features in the {self.config.encoding} encoding"
+                    f"{', one molecule only' if made_for else ''}; it has {features.shape[1]}).",
+                    fix="Use a checkpoint trained for it, or train one with --from-scratch.",
                 )
-            cached = torch.from_numpy(features)
-            self._encodings[system.key] = cached
-        return nn.functional.pad(cached, (0, 0, 0, n - len(cached)))
+            self._encodings[system.key] = torch.from_numpy(features)
+        return self._encodings[system.key]
 
 
 def _molecule(system: System) -> Molecule:

@@ -8,13 +8,17 @@ used as identities, so the encodings do not depend on the order of the atoms in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tbg_core.errors import UnsupportedSystemError
-from tbg_core.molecule import Molecule
 from tbg_core.molecule.residues import AMINO_ACIDS, ATOM_TYPES, merged_atom_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tbg_core.molecule import Molecule
 
 ELEMENTS = ("H", "C", "N", "O", "S")
 CAPS = frozenset({"ACE", "NME", "NMA", "NH2"})

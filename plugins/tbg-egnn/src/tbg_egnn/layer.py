@@ -51,7 +51,7 @@ class EGNNLayer(nn.Module):
         self.node_out = nn.Linear(width, width)
         nn.init.xavier_uniform_(self.coordinate_out.weight, gain=0.001)
 
-    def _split(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def blocks(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """First message layer by its inputs: receiver, sender, d^2, a.
 
         Applying the two node blocks before the outer sum costs N instead of N^2 matrix rows.
@@ -71,7 +71,7 @@ class EGNNLayer(nn.Module):
         Returns:
             The new h and x.
         """
-        receiver, sender, w_d, w_a = self._split()
+        receiver, sender, w_d, w_a = self.blocks()
         diff = x.unsqueeze(2) - x.unsqueeze(1)
         d2 = diff.square().sum(-1)
         m = (
@@ -90,7 +90,7 @@ class EGNNLayer(nn.Module):
 
     def factors(self, h: Tensor, x: Tensor, a: Tensor) -> tuple[Tensor, Tensor, EdgeFactors]:
         """Forward pass of one state (h [N, H], x [N, 3], a [N, N]) that keeps what derivatives need."""
-        receiver, sender, w_d, w_a = self._split()
+        receiver, sender, w_d, w_a = self.blocks()
         diff = x.unsqueeze(1) - x.unsqueeze(0)
         d2 = diff.square().sum(-1)
         off_diagonal = 1.0 - torch.eye(len(x), dtype=x.dtype, device=x.device)

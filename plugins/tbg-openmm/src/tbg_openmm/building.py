@@ -44,9 +44,7 @@ def build_molecule(residues: Sequence[Residue], name: str) -> Molecule:
     forcefield = load_forcefield(preset.forcefield)
     reference = openmm.Platform.getPlatformByName("Reference")
     with _fixed_random():
-        modeller.addHydrogens(
-            forcefield, variants=[residue.variant for residue in residues], platform=reference
-        )
+        modeller.addHydrogens(forcefield, variants=[residue.variant for residue in residues], platform=reference)
     positions = np.array(modeller.positions.value_in_unit(openmm.unit.nanometer))
     molecule = from_topology(modeller.topology, positions, name)
     system = create_system(molecule, forcefield, preset.nonbonded_method, preset.cutoff_nm)

@@ -35,9 +35,7 @@ class OpenMMConfig(ComponentConfig):
         description="Reference potential: auto (capped peptides amber99sbildn-obc-300K, others "
         "amber14-obc1-310K), one of these names, or custom with the options below.",
     )
-    forcefield: tuple[str, ...] = Field(
-        (), description="OpenMM's bundled force-field files; only with preset custom."
-    )
+    forcefield: tuple[str, ...] = Field((), description="OpenMM's bundled force-field files; only with preset custom.")
     nonbonded_method: NonbondedMethod | None = Field(
         None, description="Nonbonded method (NoCutoff or CutoffNonPeriodic); only with preset custom."
     )
@@ -48,9 +46,7 @@ class OpenMMConfig(ComponentConfig):
     precision: Literal["single", "mixed", "double"] = Field(
         "mixed", description="Arithmetic on a GPU; Reference is always double and CPU always single."
     )
-    workers: int = Field(
-        0, ge=0, le=256, description="Worker processes for energies; 0 evaluates in this process."
-    )
+    workers: int = Field(0, ge=0, le=256, description="Worker processes for energies; 0 evaluates in this process.")
     trust_forcefield: bool = Field(
         False,
         description="Allow force-field files other than OpenMM's own. They can hold code, which is executed.",

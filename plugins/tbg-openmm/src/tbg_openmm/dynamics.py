@@ -200,8 +200,7 @@ class OpenMMWalker(Walker):
         stored = state["temperatures_K"].tolist()
         if stored != list(self.temperatures_K):
             raise ConfigError(
-                f"The simulation was started with temperatures {stored} K, not "
-                f"{list(self.temperatures_K)} K.",
+                f"The simulation was started with temperatures {stored} K, not {list(self.temperatures_K)} K.",
                 fix="Resume it with its own settings, or start a new one.",
             )
 

@@ -115,8 +115,7 @@ class WorkerEvaluator:
             )
         size = min(_CHUNK, -(-len(x) // self._workers))
         futures = [
-            self._pool.submit(_evaluate_in_worker, x[start : start + size], forces)
-            for start in range(0, len(x), size)
+            self._pool.submit(_evaluate_in_worker, x[start : start + size], forces) for start in range(0, len(x), size)
         ]
         results = [future.result() for future in futures]
         return np.concatenate([u for u, _ in results]), np.concatenate([f for _, f in results])

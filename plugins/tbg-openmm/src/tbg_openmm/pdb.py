@@ -130,6 +130,4 @@ def _text(path: Path) -> str:
             f"Byte {error.start} is not ASCII text.", fix="Give an uncompressed PDB file."
         ) from error
     except OSError as error:
-        raise UnsupportedSystemError(
-            f"Cannot be read: {error.strerror}.", fix="Check its permissions."
-        ) from error
+        raise UnsupportedSystemError(f"Cannot be read: {error.strerror}.", fix="Check its permissions.") from error

@@ -31,9 +31,7 @@ class PlatformChoice:
 
     def context(self, system: openmm.System, integrator: openmm.Integrator) -> openmm.Context:
         """A context on the platform."""
-        return openmm.Context(
-            system, integrator, openmm.Platform.getPlatformByName(self.name), self.properties
-        )
+        return openmm.Context(system, integrator, openmm.Platform.getPlatformByName(self.name), self.properties)
 
 
 def choose_platform(system: openmm.System, name: str, precision: str) -> PlatformChoice:
@@ -59,9 +57,7 @@ def choose_platform(system: openmm.System, name: str, precision: str) -> Platfor
         choice = _choice(name, precision)
         error = _failure(system, choice)
         if error:
-            raise EnergyError(
-                f"OpenMM's platform {name} does not work here: {error}.", fix="Use platform: auto."
-            )
+            raise EnergyError(f"OpenMM's platform {name} does not work here: {error}.", fix="Use platform: auto.")
         return choice
     interpreted = any(isinstance(force, openmm.CustomGBForce) for force in system.getForces())
     if system.getNumParticles() <= _REFERENCE_ATOMS and not interpreted:

@@ -51,9 +51,7 @@ class Replicas:
     energies: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
-    def start(
-        cls, temperatures_K: tuple[float, ...], positions: np.ndarray, velocities: np.ndarray
-    ) -> Replicas:
+    def start(cls, temperatures_K: tuple[float, ...], positions: np.ndarray, velocities: np.ndarray) -> Replicas:
         """Replicas that have not moved, all at ``positions`` [N, 3]."""
         rungs = len(temperatures_K)
         replicas = cls(

@@ -49,9 +49,7 @@ class OpenMMTarget(Target):
         self.friction_per_ps = friction_per_ps
         self._description = description or {}
         self._evaluator: Evaluator = (
-            WorkerEvaluator(openmm_system, platform, workers)
-            if workers
-            else LocalEvaluator(openmm_system, platform)
+            WorkerEvaluator(openmm_system, platform, workers) if workers else LocalEvaluator(openmm_system, platform)
         )
 
     def _evaluate(self, x: Tensor, *, gradient: bool) -> tuple[Tensor, Tensor | None]:

@@ -21,9 +21,7 @@ def to_topology(molecule: Molecule) -> app.Topology:
     residues = [topology.addResidue(name, chain) for name in molecule.residue_names]
     atoms = [
         topology.addAtom(name, app.Element.getBySymbol(element), residues[residue])
-        for name, element, residue in zip(
-            molecule.atom_names, molecule.elements, molecule.residue_index, strict=True
-        )
+        for name, element, residue in zip(molecule.atom_names, molecule.elements, molecule.residue_index, strict=True)
     ]
     for i, j in molecule.bonds:
         topology.addBond(atoms[i], atoms[j])
@@ -83,9 +81,7 @@ def handedness_labels(
     return tuple(labels)
 
 
-def order_hydrogens(
-    elements: Sequence[str], bonds: Sequence[tuple[int, int]], positions: np.ndarray
-) -> np.ndarray:
+def order_hydrogens(elements: Sequence[str], bonds: Sequence[tuple[int, int]], positions: np.ndarray) -> np.ndarray:
     """Positions with the hydrogens of each CH2, CH3 and NH3 group swapped such that its label is +1.
 
     Which of two such hydrogens is called HB2 is arbitrary where hydrogens are placed by a program, but it is

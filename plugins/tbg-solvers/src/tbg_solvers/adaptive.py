@@ -40,9 +40,7 @@ class Dopri5(Integrator):
         self.controller = Controller(self.tableau)
 
     @override
-    def integrate(
-        self, rhs: Rhs, x0: Tensor, t0: float, t1: float, accumulators: Sequence[str] = ()
-    ) -> Solution:
+    def integrate(self, rhs: Rhs, x0: Tensor, t0: float, t1: float, accumulators: Sequence[str] = ()) -> Solution:
         problem = FlatProblem(rhs, x0, accumulators)
         outcome = Outcome(problem, x0, t0, t1)
         if t0 == t1 or len(x0) == 0:
@@ -79,9 +77,7 @@ class _Front:
         self._leave(bad, torch.full_like(self.rows, Status.NONFINITE))
         if config.first_step is None and len(self.rows):
             with torch.no_grad():
-                self.h = first_step(
-                    problem, self.tolerance, self.t, self.y, self.slope, self.rows, span, solver.order
-                )
+                self.h = first_step(problem, self.tolerance, self.t, self.y, self.slope, self.rows, span, solver.order)
             outcome.count(self.rows, 1)
         self.h = self.h if span > 0 else -self.h
 

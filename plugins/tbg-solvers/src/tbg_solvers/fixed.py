@@ -34,9 +34,7 @@ class FixedGrid(Integrator):
         self.steps = config.steps
 
     @override
-    def integrate(
-        self, rhs: Rhs, x0: Tensor, t0: float, t1: float, accumulators: Sequence[str] = ()
-    ) -> Solution:
+    def integrate(self, rhs: Rhs, x0: Tensor, t0: float, t1: float, accumulators: Sequence[str] = ()) -> Solution:
         problem = FlatProblem(rhs, x0, accumulators)
         outcome = Outcome(problem, x0, t0, t1)
         if t0 == t1 or len(x0) == 0:

@@ -87,9 +87,7 @@ class MLPConfig(ComponentConfig):
     dim: int = Field(2, ge=1, description="Dimension d of the system.")
     width: int = Field(64, ge=1, description="Hidden width (units).")
     depth: int = Field(3, ge=1, description="Hidden layers.")
-    time_features: int = Field(
-        4, ge=0, description="Frequencies of the time embedding, each with its sine and cosine."
-    )
+    time_features: int = Field(4, ge=0, description="Frequencies of the time embedding, each with its sine and cosine.")
     condition_dim: int = Field(0, ge=0, description="Number of conditioning values.")
 
 

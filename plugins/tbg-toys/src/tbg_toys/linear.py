@@ -32,8 +32,7 @@ class Linear(VectorField):
     def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
         if x.shape[1:] != (len(self.matrix),):
             raise UnsupportedSystemError(
-                f"Field linear has dimension {len(self.matrix)}, the system's states have shape "
-                f"{tuple(x.shape[1:])}.",
+                f"Field linear has dimension {len(self.matrix)}, the system's states have shape {tuple(x.shape[1:])}.",
                 fix="Give a matrix of the system's dimension.",
             )
         pace = (1.0 + self.ramp * t).to(x.dtype).unsqueeze(1)

@@ -36,8 +36,7 @@ class MLP(VectorField):
         given = 0 if condition is None else condition.shape[1]
         if x.shape[1:] != (self.config.dim,):
             raise UnsupportedSystemError(
-                f"Field mlp has dimension {self.config.dim}, the system's states have shape "
-                f"{tuple(x.shape[1:])}.",
+                f"Field mlp has dimension {self.config.dim}, the system's states have shape {tuple(x.shape[1:])}.",
                 fix=f"Set dim to {x.shape[1]}." if x.ndim == 2 else "Use a field for molecules.",
             )
         if given != self.config.condition_dim:

@@ -176,6 +176,4 @@ class MuellerBrown(EnergyBackend):
 
     @override
     def bind(self, system: System, state: ThermodynamicState) -> MuellerBrownTarget:
-        return MuellerBrownTarget(
-            require_toy(system, "mueller-brown", ("mueller-brown",)), state, self.config
-        )
+        return MuellerBrownTarget(require_toy(system, "mueller-brown", ("mueller-brown",)), state, self.config)

@@ -1,0 +1,155 @@
+"""Checkpoints in a run: finding the one that ships, binding a configuration to it, loading it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tbg_core.config.resolve import proposal_reference
+from tbg_core.config.run_config import DEFAULT_NAMES
+from tbg_core.errors import CheckpointError, ConfigError, UnsupportedSystemError
+from tbg_core.pipeline.components import SAMPLING_SLOTS, build_proposal
+from tbg_core.registry import get_registry
+from tbg_core.storage.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tbg_core.config.run_config import RunConfig
+    from tbg_core.contracts.energy import ThermodynamicState
+    from tbg_core.contracts.proposal import Proposal
+    from tbg_core.contracts.system import System
+
+
+def find_checkpoint(config: RunConfig, system: System) -> Path:
+    """The checkpoint that a plugin ships for this model and system.
+
+    Raises:
+        CheckpointError: If there is none; lists what there is.
+    """
+    shipped: list[str] = []
+    for opened in shipped_checkpoints(config):
+        if system.key in opened.molecules:
+            return opened.folder
+        shipped += [entry["name"] for entry in opened.manifest.get("systems", [])]
+    known = f" Shipped for {config.model_label}: {', '.join(shipped)}." if shipped else ""
+    raise CheckpointError(
+        f"no checkpoint of {config.model_label} covers {system.name}.{known}",
+        fix="Add --from-scratch to simulate and train one first, or give --checkpoint DIR.",
+    )
+
+
+def shipped_checkpoints(config: RunConfig) -> Iterator[Checkpoint]:
+    """Checkpoints in the packages of the run's proposal and its field."""
+    registry = get_registry()
+    reference = proposal_reference(config)
+    for kind, inner in (("field", reference.get("field")), ("proposal", reference)):
+        name = inner["name"] if isinstance(inner, dict) else inner
+        package = registry.spec(kind, name).checkpoints if name is not None else ""
+        if not package:
+            continue
+        parent, _, folder = package.rpartition(".")
+        root = Path(str(files(parent) / folder))
+        for entry in sorted(root.iterdir()) if root.is_dir() else []:
+            if (entry / "manifest.json").is_file():
+                yield Checkpoint.open(entry)
+
+
+def bind_checkpoint(config: RunConfig, checkpoint: Path) -> RunConfig:
+    """The run with the model and prior that a checkpoint was trained as.
+
+    Options that were left at their defaults follow the checkpoint; one that was set to something else is a
+    contradiction, and is not overruled silently.
+
+    Raises:
+        CheckpointError: Naming the first part or option that differs.
+    """
+    opened = Checkpoint.open(checkpoint)
+    asked = get_registry().complete("proposal", proposal_reference(config))
+    _compare("model", "proposal", asked, opened)
+    for slot, kind in get_registry().spec("proposal", opened.model["name"]).slots.items():
+        if slot not in SAMPLING_SLOTS:
+            _compare(slot, kind, asked[slot], opened, opened.model[slot])
+    model = {key: value for key, value in opened.model.items() if key != "prior"}
+    return config.model_copy(update={"model": model, "prior": opened.model.get("prior")})
+
+
+def _compare(
+    part: str, kind: str, asked: dict[str, Any], opened: Checkpoint, have: dict[str, Any] | None = None
+) -> None:
+    have = opened.model if have is None else have
+    default_name = DEFAULT_NAMES.get(part)
+    if asked["name"] != have["name"]:
+        if asked["name"] == default_name:
+            return
+        flag = "--model" if part == "field" else f"--{part}"
+        raise CheckpointError(
+            f"the checkpoint {opened.folder} was trained with {part} {have['name']}, not {asked['name']}.",
+            fix=f"Use {flag} {have['name']}, another --checkpoint, or --from-scratch.",
+        )
+    defaults = get_registry().config_class(kind, asked["name"]).model_fields
+    for option, value in asked.items():
+        field = defaults.get(option)
+        if field is not None and value != have.get(option) and value != field.get_default(call_default_factory=True):
+            raise CheckpointError(
+                f"the checkpoint {opened.folder} was trained with {part}.{option} {have.get(option)!r}, not {value!r}.",
+                fix="Drop the option, give another --checkpoint, or add --from-scratch.",
+            )
+
+
+def load_proposal(config: RunConfig, checkpoint: Path, system: System, device: str = "auto") -> Proposal:
+    """The trained proposal of a checkpoint, ready to sample on ``device``.
+
+    Raises:
+        CheckpointError: If it was made for other molecules, or its weights do not fit.
+    """
+    opened = Checkpoint.open(checkpoint)
+    proposal = build_proposal(opened.model, config)
+    opened.load_into(proposal)
+    try:
+        proposal.atom_classes(system)
+    except UnsupportedSystemError as error:
+        raise CheckpointError(
+            f"the checkpoint {checkpoint} cannot be used for {system.name}: {error.message}",
+            fix=error.fix or "Train a model for it: add --from-scratch.",
+        ) from error
+    return proposal.to(resolve_device(device)).eval()
+
+
+def training_mismatch(checkpoint: Path, config: RunConfig, state: ThermodynamicState) -> str:
+    """A warning where the run's target is not the one that the model was trained for; empty if it is.
+
+    Weights correct for any target, but the further it is from the training data, the fewer samples count.
+    """
+    data = Checkpoint.open(checkpoint).manifest.get("data", {})
+    differences = []
+    if data.get("temperature_K") not in {None, state.temperature_K}:
+        differences.append(f"at {data['temperature_K']:g} K, not {state.temperature_K:g} K")
+    if data.get("energy") not in {None, config.energy["name"]}:
+        differences.append(f"with the energy {data['energy']}, not {config.energy['name']}")
+    elif (
+        data.get("preset") not in {None, config.energy.get("preset"), "auto"} and config.energy.get("preset") != "auto"
+    ):
+        differences.append(f"with the preset {data['preset']}, not {config.energy['preset']}")
+    if not differences:
+        return ""
+    return f"warning: the model was trained on data {' and '.join(differences)}; expect a lower ESS."
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device of a name; ``auto`` takes a CUDA device where there is one.
+
+    Raises:
+        ConfigError: If the device is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device {device!r} is not available here.", fix="Use --device cpu or auto.") from error
+    return chosen
