@@ -9,21 +9,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from tbg_core.api import load_system, load_target
+    from tbg_core.api import report as build_report
+    from tbg_core.api import reweight, run, sample, simulate, train
     from tbg_core.ensemble import Ensemble
+    from tbg_core.loading import load_system, load_target
     from tbg_core.molecule.molecule import Molecule
-    from tbg_core.pipeline.run import run
 
     __version__: str
 
-__all__ = ["Ensemble", "Molecule", "__version__", "load_system", "load_target", "run"]
+__all__ = [
+    "Ensemble",
+    "Molecule",
+    "__version__",
+    "build_report",
+    "load_system",
+    "load_target",
+    "reweight",
+    "run",
+    "sample",
+    "simulate",
+    "train",
+]
 
 _HOMES: Final = {
-    "Ensemble": "tbg_core.ensemble",
-    "Molecule": "tbg_core.molecule.molecule",
-    "load_system": "tbg_core.api",
-    "load_target": "tbg_core.api",
-    "run": "tbg_core.pipeline.run",
+    "Ensemble": "tbg_core.ensemble:Ensemble",
+    "Molecule": "tbg_core.molecule.molecule:Molecule",
+    # The verb is called report in the API; here that name belongs to the package that draws it.
+    "build_report": "tbg_core.api:report",
+    "load_system": "tbg_core.loading:load_system",
+    "load_target": "tbg_core.loading:load_target",
+    **{verb: f"tbg_core.api:{verb}" for verb in ("reweight", "run", "sample", "simulate", "train")},
 }
 
 
@@ -36,7 +51,8 @@ def __getattr__(name: str) -> Any:
         except PackageNotFoundError:  # a source tree that was not installed
             return "0+unknown"
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        module, _, attribute = _HOMES[name].partition(":")
+        return getattr(import_module(module), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

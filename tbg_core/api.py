@@ -1,56 +1,345 @@
-"""The short way to a system and its energy from Python."""
+"""The verbs of the command line, from Python; the command line itself calls them.
+
+Every verb takes its choices by keyword, as the command takes its flags:
+
+* ``system``, ``model``, ``energy``, ``prior``, ...: a name, or a mapping with ``name`` and options.
+* ``config``: a YAML or TOML file, a mapping with the same content, or a ``RunConfig``.
+* ``options``: further settings by their dotted path, ``{"integrator.rtol": 1e-6, "training.steps": 4000}``.
+* ``out``: the folder; by default named after what is run. ``resume=True`` completes what was begun there.
+* ``threads``: more than one starts worker processes; a script then needs ``if __name__ == "__main__":``.
+* ``progress``: True shows it as the command line does; an object with the methods of
+  :class:`tbg_core.pipeline.progress.Progress` is told of it.
+
+What can go wrong is a :class:`tbg_core.errors.TbgError`, with the line that the command would print.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Union
 
-from tbg_core.contracts.energy import ThermodynamicState
-from tbg_core.errors import ConfigError
-from tbg_core.registry import get_registry
+from tbg_core.config.request import make_request, overrides_for, recorded
+from tbg_core.registry.references import Reference
+from tbg_core.storage.folders import check_folder, check_inputs, check_run
 
 if TYPE_CHECKING:
-    from tbg_core.contracts.energy import EnergyBackend, Target
-    from tbg_core.contracts.system import System, SystemSource
-    from tbg_core.registry.references import Reference
+    from collections.abc import Iterable
+
+    from tbg_core.config.request import Overrides, Source
+    from tbg_core.ensemble import Ensemble
+    from tbg_core.pipeline.progress import Progress
+
+Folder = Union[str, Path]  # noqa: UP007 - evaluated at run time on Python 3.10 too
+SystemReference = Union[Reference, Path]  # noqa: UP007 - as above
+
+_PARTS: Final = ("system", "model", "energy", "prior", "integrator", "likelihood", "sampler")
 
 
-def load_system(system: Reference) -> System:
-    """A molecule or another system.
+def run(
+    *,
+    system: SystemReference | None = None,
+    model: Reference | None = None,
+    energy: Reference | None = None,
+    prior: Reference | None = None,
+    integrator: Reference | None = None,
+    likelihood: Reference | None = None,
+    sampler: Reference | None = None,
+    temperature_K: float | None = None,
+    num_samples: int | None = None,
+    seed: int | None = None,
+    checkpoint: Folder | None = None,
+    from_scratch: bool = False,
+    reference: Folder | None = None,
+    trust_forcefield: bool = False,
+    config: Source = None,
+    options: Overrides = None,
+    out: Folder | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    threads: int = 1,
+    progress: bool | Progress = False,
+) -> Ensemble:
+    """From nothing to a reweighted ensemble and its report: ``run(system="ACE-ALA-NME", num_samples=256)``.
 
     Args:
-        system: A name, a one-letter sequence, residue codes (``"ACE-ALA-NME"``), a PDB path, or a mapping
-            with the ``name`` of a system source and its options.
-
-    Raises:
-        UnsupportedSystemError: If it is not understood or not supported; names the reason.
-    """
-    registry = get_registry()
-    source: SystemSource = registry.build("system", registry.resolve_system(system))
-    return source.build()
-
-
-def load_target(system: Reference | System, energy: Reference = "openmm", temperature_K: float | None = None) -> Target:
-    """The Boltzmann distribution of a system: ``load_target(system="GF").reduced_energy(x)``.
-
-    Args:
-        system: As for :func:`load_system`, or a system that was loaded.
-        energy: Name of an energy backend, or a mapping with ``name`` and its options.
-        temperature_K: Kelvin; None takes that of the backend's preset.
+        system: A name, a one-letter sequence, residue codes, a PDB path, or a mapping for a system source.
+        model: A proposal, or the field of a flow.
+        energy: What weights the samples.
+        prior: Where the flow starts.
+        integrator: How the flow is integrated.
+        likelihood: How log q is obtained.
+        sampler: How draws become weighted samples.
+        temperature_K: Kelvin; that of the energy's preset if left out.
+        num_samples: Samples to attempt.
+        seed: Fixes every random number.
+        checkpoint: A trained model; the one that ships for the system if left out.
+        from_scratch: Simulate and train first.
+        reference: A folder that :func:`simulate` made of the same distribution; the report compares with it.
+        trust_forcefield: Allow force-field files from outside OpenMM; they can hold code, which is executed.
+        config: Settings under those given here.
+        options: Further settings by dotted path.
+        out: Folder of the run.
+        resume: Complete the run that was begun there.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+        threads: CPU cores to use.
+        progress: True, or where to report to.
 
     Returns:
-        A target; x is a tensor [B, N, 3] in nm, atoms in the order of the input. Close it, or use it in a
-        ``with`` block: it may hold worker processes.
+        The ensemble; its ``folder`` holds ``report.html``.
 
     Raises:
-        UnsupportedSystemError: If the system is not understood.
-        UnknownComponentError: If no plugin provides the energy.
-        ConfigError: If the temperature is not positive.
-        EnergyError: If the backend does not support the system.
+        TbgError: If anything given cannot be used, in one line that says what to do.
     """
-    if temperature_K is not None and not temperature_K > 0:
-        raise ConfigError(f"temperature_K = {temperature_K} is not positive.", fix="Give kelvin.")
-    loaded: System = load_system(system) if isinstance(system, (str, dict)) else system  # type: ignore[assignment]
-    backend: EnergyBackend = get_registry().build("energy", energy)
-    if temperature_K is None:
-        temperature_K = backend.default_temperature_K(loaded)
-    return backend.bind(loaded, ThermodynamicState(temperature_K))
+    given = _checkpoint(checkpoint)
+    resolved, folder = make_request(
+        config=config,
+        overrides=options,
+        components=dict(
+            zip(_PARTS, (system, model, energy, prior, integrator, likelihood, sampler), strict=True),
+        ),
+        values={"temperature_K": temperature_K, "sampling.num_samples": num_samples, "seed": seed},
+        out=_path(out),
+        resume=resume,
+        needs=["system", "model", "energy", "sampler", *(("objective", "dynamics") if from_scratch else ())],
+        trust_forcefield=trust_forcefield,
+        checkpoint=given,
+    )
+    if resume and not from_scratch:
+        # The folder is enough to go on, however the run was begun.
+        from_scratch = bool(recorded(folder, "from_scratch"))
+    from tbg_core.pipeline.run import run as run_pipeline
+
+    run_pipeline(
+        resolved,
+        folder,
+        checkpoint=given,
+        from_scratch=from_scratch,
+        reference=_path(reference),
+        resume=resume,
+        device=device,
+        workers=threads,
+        progress=_progress(progress),
+    )
+    return _load(folder)
+
+
+def sample(
+    checkpoint: Folder,
+    *,
+    system: SystemReference | None = None,
+    model: Reference | None = None,
+    energy: Reference | None = None,
+    prior: Reference | None = None,
+    integrator: Reference | None = None,
+    likelihood: Reference | None = None,
+    sampler: Reference | None = None,
+    temperature_K: float | None = None,
+    num_samples: int | None = None,
+    seed: int | None = None,
+    reference: Folder | None = None,
+    trust_forcefield: bool = False,
+    config: Source = None,
+    options: Overrides = None,
+    out: Folder | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    threads: int = 1,
+    progress: bool | Progress = False,
+) -> Ensemble:
+    """Weighted samples of a trained model: ``sample("runs/t/checkpoint", system="ACE-NME", num_samples=1000)``.
+
+    The other arguments, and what is raised, are those of :func:`run`.
+    """
+    trained = Path(checkpoint)
+    check_inputs([trained], "--checkpoint")
+    resolved, folder = make_request(
+        config=config,
+        overrides=options,
+        components=dict(
+            zip(_PARTS, (system, model, energy, prior, integrator, likelihood, sampler), strict=True),
+        ),
+        values={"temperature_K": temperature_K, "sampling.num_samples": num_samples, "seed": seed},
+        out=_path(out),
+        resume=resume,
+        needs=["system", "model", "energy", "sampler"],
+        trust_forcefield=trust_forcefield,
+        checkpoint=trained,
+    )
+    from tbg_core.pipeline.sample import sample as sample_pipeline
+
+    sample_pipeline(
+        resolved,
+        trained,
+        folder,
+        reference=_path(reference),
+        resume=resume,
+        device=device,
+        workers=threads,
+        progress=_progress(progress),
+    )
+    return _load(folder)
+
+
+def simulate(
+    *,
+    system: SystemReference | None = None,
+    energy: Reference | None = None,
+    dynamics: Reference | None = None,
+    temperature_K: float | None = None,
+    walkers: int | None = None,
+    frames: int | None = None,
+    seed: int | None = None,
+    trust_forcefield: bool = False,
+    config: Source = None,
+    options: Overrides = None,
+    out: Folder | None = None,
+    resume: bool = False,
+    threads: int = 1,
+    progress: bool | Progress = False,
+) -> Path:
+    """Training or reference data: ``simulate(system="ACE-NME", walkers=4, frames=2000)``; returns the folder.
+
+    ``walkers`` are independent simulations, ``frames`` is what each of them stores, ``dynamics`` the engine. The
+    other arguments, and what is raised, are those of :func:`run`.
+    """
+    resolved, folder = make_request(
+        config=config,
+        overrides=options,
+        components={"system": system, "energy": energy, "dynamics": dynamics},
+        values={
+            "temperature_K": temperature_K,
+            "simulation.walkers": walkers,
+            "simulation.frames": frames,
+            "seed": seed,
+        },
+        out=_path(out),
+        resume=resume,
+        needs=["system", "energy", "dynamics"],
+        trust_forcefield=trust_forcefield,
+        folder="data",
+        named_by=("system", "energy"),
+    )
+    from tbg_core.pipeline.simulate import simulate as simulate_pipeline
+
+    return simulate_pipeline(resolved, folder, resume=resume, workers=threads, progress=_progress(progress))
+
+
+def train(
+    data: Folder | Iterable[Folder],
+    *,
+    model: Reference | None = None,
+    prior: Reference | None = None,
+    objective: Reference | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    checkpoint: Folder | None = None,
+    config: Source = None,
+    options: Overrides = None,
+    out: Folder | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    threads: int = 1,
+    progress: bool | Progress = False,
+) -> Path:
+    """A model of simulated data: ``train("data/nma", model="egnn", steps=4000)``; returns the checkpoint folder.
+
+    ``data`` are folders that :func:`simulate` made, ``objective`` is the loss, ``steps`` counts optimiser steps;
+    training starts from the weights of ``checkpoint`` where one is given. The other arguments, and what is raised, are
+    those of :func:`run`.
+    """
+    folders = check_inputs([Path(data)] if isinstance(data, (str, Path)) else map(Path, data), "--data")
+    start = _checkpoint(checkpoint)
+    resolved, folder = make_request(
+        config=config,
+        overrides=options,
+        components={"model": model, "prior": prior, "objective": objective},
+        values={"training.steps": steps, "seed": seed},
+        out=_path(out),
+        resume=resume,
+        needs=["model", "objective"],
+        checkpoint=start,
+        data=folders,
+        folder="trained",
+        named_by=("model",),
+    )
+    from tbg_core.pipeline.train import train as train_pipeline
+
+    return train_pipeline(
+        resolved,
+        folders,
+        folder,
+        resume=resume,
+        device=device,
+        threads=threads,
+        checkpoint=start,
+        progress=_progress(progress),
+    )
+
+
+def reweight(
+    run: Folder,
+    *,
+    energy: Reference | None = None,
+    temperature_K: float | None = None,
+    trust_forcefield: bool = False,
+    options: Overrides = None,
+    out: Folder | None = None,
+    resume: bool = False,
+    progress: bool | Progress = False,
+) -> Ensemble:
+    """The draws of a run for another energy or temperature: ``reweight("runs/gf", temperature_K=330)``.
+
+    Positions and log q stay as they are; only energies are computed. ``out`` is ``RUN-reweighted`` if left out. The
+    other arguments, and what is raised, are those of :func:`run`.
+    """
+    source = check_run(Path(run))
+    changes = overrides_for(
+        source,
+        options,
+        {"energy": energy},
+        {"temperature_K": temperature_K},
+        trust_forcefield=trust_forcefield,
+    )
+    folder = _path(out) or source.with_name(f"{source.name}-reweighted")
+    check_folder(folder, resume=resume)
+    from tbg_core.pipeline.reweight import reweight as reweight_pipeline
+
+    reweight_pipeline(source, changes, folder, resume=resume, progress=_progress(progress))
+    return _load(folder)
+
+
+def report(run: Folder, *, reference: Folder | None = None) -> Path:
+    """Writes the report of a run again, and returns its path.
+
+    Args:
+        run: Folder of the run.
+        reference: A folder that :func:`simulate` made of the same distribution, to compare with.
+
+    Raises:
+        StorageError: If the folder holds no run, or the reference is not of the same distribution.
+    """
+    from tbg_core.report.build import build_report
+
+    return build_report(check_run(Path(run)), reference=_path(reference))
+
+
+def _load(folder: Path) -> Ensemble:
+    from tbg_core.ensemble import Ensemble
+
+    return Ensemble.load(folder)
+
+
+def _path(folder: Folder | None) -> Path | None:
+    return None if folder is None else Path(folder)
+
+
+def _checkpoint(folder: Folder | None) -> Path | None:
+    return None if folder is None else check_inputs([Path(folder)], "--checkpoint")[0]
+
+
+def _progress(progress: bool | Progress) -> Progress:  # noqa: FBT001 - passed on
+    if not isinstance(progress, bool):
+        return progress
+    from tbg_core.cli.progress import make_progress
+
+    return make_progress(quiet=not progress)

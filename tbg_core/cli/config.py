@@ -45,8 +45,8 @@ def resolve(
     seed: o.Seed = None,
 ) -> None:
     """Print the complete configuration that a file, overrides and flags amount to."""
-    from tbg_core.cli.request import resolve_request
     from tbg_core.config.load import dump_config
+    from tbg_core.config.request import resolve_request
 
     resolved = resolve_request(
         config=config,

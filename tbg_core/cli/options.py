@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,6 +78,15 @@ Checkpoint = Annotated[
         rich_help_panel=CHOICE,
     ),
 ]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference",
+        metavar="DIR",
+        help="A folder that [b]tbg simulate[/b] made of the same distribution; the report compares with it.",
+        rich_help_panel=CHOICE,
+    ),
+]
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="YAML or TOML; -s and flags go over it.", rich_help_panel=CHOICE),
@@ -115,17 +124,18 @@ Seed = Annotated[
         rich_help_panel=STATE,
     ),
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="DIR",
-        help="Folder for the results.",
-        show_default="runs/SYSTEM-MODEL-ENERGY-seedK",
-        rich_help_panel=STATE,
-    ),
-]
+
+
+def _out(default: str) -> Any:
+    return typer.Option(
+        "--out", "-o", metavar="DIR", help="Folder for the results.", show_default=default, rich_help_panel=STATE
+    )
+
+
+Out = Annotated[Path | None, _out("runs/SYSTEM-MODEL-ENERGY-seedK")]
+DataOut = Annotated[Path | None, _out("data/SYSTEM-ENERGY-seedK")]
+TrainedOut = Annotated[Path | None, _out("trained/MODEL-seedK")]
+ReweightedOut = Annotated[Path | None, _out("RUN-reweighted")]
 Resume = Annotated[
     bool,
     typer.Option("--resume", help="Complete the job that was begun in the folder.", rich_help_panel=STATE),

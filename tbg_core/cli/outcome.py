@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def print_outcome(folder: Path) -> None:
+def print_outcome(folder: Path | None) -> None:
     """Prints the figures of ``metrics.json`` and where the report is."""
+    if folder is None:  # an ensemble that was made in memory
+        return
     path = folder / "metrics.json"
     if path.is_file():
         metrics = json.loads(path.read_text(encoding="utf-8"))

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from tbg_core.cli import options as o
 from tbg_core.cli.application import make_app
 from tbg_core.cli.outcome import print_outcome
-from tbg_core.cli.request import check_run
 from tbg_core.errors import ConfigError
 
 app = make_app()
@@ -18,7 +18,9 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg report runs/gf
 
-  tbg report --out runs/gf       the same"""
+  tbg report --out runs/gf                       the same
+
+  tbg report runs/gf --reference data/gf         beside molecular dynamics"""
 
 
 @app.command(epilog=EXAMPLES)
@@ -28,12 +30,11 @@ def report(
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="The folder of a run, as for the other verbs."),
     ] = None,
+    reference: o.Reference = None,
 ) -> None:
     """Write report.html of a run: one file, readable without a network."""
     if (run is None) == (out is None):
         raise ConfigError("tbg report takes the folder of one run.", fix="Write e.g. `tbg report runs/gf`.")
-    folder = check_run(run or out or Path())
-    from tbg_core.report.build import build_report
+    from tbg_core import api
 
-    build_report(folder)
-    print_outcome(folder)
+    print_outcome(api.report(run or out or Path(), reference=reference).parent)

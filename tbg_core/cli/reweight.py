@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,8 +12,6 @@ from tbg_core.cli.application import make_app
 from tbg_core.cli.machine import prepare_machine
 from tbg_core.cli.outcome import print_outcome
 from tbg_core.cli.progress import make_progress
-from tbg_core.cli.request import check_folder, check_run, overrides_for
-from tbg_core.errors import ConfigError
 
 app = make_app()
 
@@ -33,7 +31,7 @@ def reweight(
     temperature: o.Temperature = None,
     trust_forcefield: o.TrustForcefield = False,
     override: o.Set = None,
-    out: o.Out = None,
+    out: o.ReweightedOut = None,
     resume: o.Resume = False,
     threads: o.Threads = None,
     max_memory: o.MaxMemory = None,
@@ -41,22 +39,16 @@ def reweight(
 ) -> None:
     """Weight the samples of a run for another energy or temperature, without drawing them again."""
     prepare_machine(threads=threads, max_memory=max_memory)
-    check_run(run)
-    changes: dict[str, Any] = overrides_for(
-        run,
-        override or (),
-        {"energy": energy},
-        {"temperature_K": temperature},
-        trust_forcefield=trust_forcefield,
-    )
-    if not changes:
-        raise ConfigError(
-            "nothing would change.",
-            fix="Give --energy, --temperature or an option such as -s energy.preset=NAME.",
-        )
-    folder = out or run.with_name(f"{run.name}-reweighted")
-    check_folder(folder, resume=resume)
-    from tbg_core.pipeline.reweight import reweight as reweight_pipeline
+    from tbg_core import api
 
-    reweight_pipeline(run, changes, folder, resume=resume, progress=make_progress(quiet=quiet))
-    print_outcome(folder)
+    ensemble = api.reweight(
+        run,
+        energy=energy,
+        temperature_K=temperature,
+        trust_forcefield=trust_forcefield,
+        options=override,
+        out=out,
+        resume=resume,
+        progress=make_progress(quiet=quiet),
+    )
+    print_outcome(ensemble.folder)

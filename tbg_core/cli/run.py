@@ -7,7 +7,6 @@ from tbg_core.cli.application import make_app
 from tbg_core.cli.machine import prepare_machine
 from tbg_core.cli.outcome import print_outcome
 from tbg_core.cli.progress import make_progress
-from tbg_core.cli.request import check_inputs, make_request, recorded
 
 app = make_app()
 
@@ -38,6 +37,7 @@ def run(
     temperature: o.Temperature = None,
     checkpoint: o.Checkpoint = None,
     from_scratch: o.FromScratch = False,
+    reference: o.Reference = None,
     trust_forcefield: o.TrustForcefield = False,
     config: o.Config = None,
     override: o.Set = None,
@@ -55,42 +55,30 @@ def run(
     Draws samples from a model with their exact density, weights them by the energy, and writes a folder that
     can be completed with --resume if the job is interrupted.
     """
-    workers = prepare_machine(threads=threads, max_memory=max_memory, device=device)
-    if checkpoint is not None:
-        check_inputs([checkpoint], "--checkpoint")
-    needs = ["system", "model", "energy", "sampler", *(("objective", "dynamics") if from_scratch else ())]
-    resolved, folder = make_request(
-        config=config,
-        overrides=override,
-        components={
-            "system": system,
-            "model": model,
-            "energy": energy,
-            "prior": prior,
-            "integrator": integrator,
-            "likelihood": likelihood,
-            "sampler": sampler,
-        },
-        values={"temperature_K": temperature, "sampling.num_samples": num_samples, "seed": seed},
-        out=out,
-        resume=resume,
-        needs=needs,
-        trust_forcefield=trust_forcefield,
-        checkpoint=checkpoint,
-    )
-    if resume and not from_scratch:
-        # `tbg run --out DIR --resume` is enough to go on, however the run was begun.
-        from_scratch = bool(recorded(folder, "from_scratch"))
-    from tbg_core.pipeline.run import run as run_pipeline
+    cores = prepare_machine(threads=threads, max_memory=max_memory, device=device)
+    from tbg_core import api
 
-    run_pipeline(
-        resolved,
-        folder,
+    ensemble = api.run(
+        system=system,
+        model=model,
+        energy=energy,
+        prior=prior,
+        integrator=integrator,
+        likelihood=likelihood,
+        sampler=sampler,
+        temperature_K=temperature,
+        num_samples=num_samples,
+        seed=seed,
         checkpoint=checkpoint,
         from_scratch=from_scratch,
+        reference=reference,
+        trust_forcefield=trust_forcefield,
+        config=config,
+        options=override,
+        out=out,
         resume=resume,
         device=device,
-        workers=workers,
+        threads=cores,
         progress=make_progress(quiet=quiet),
     )
-    print_outcome(folder)
+    print_outcome(ensemble.folder)

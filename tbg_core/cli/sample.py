@@ -10,8 +10,8 @@ import typer
 from tbg_core.cli import options as o
 from tbg_core.cli.application import make_app
 from tbg_core.cli.machine import prepare_machine
+from tbg_core.cli.outcome import print_outcome
 from tbg_core.cli.progress import make_progress
-from tbg_core.cli.request import check_inputs, make_request
 
 app = make_app()
 
@@ -40,6 +40,7 @@ def sample(
     likelihood: o.Likelihood = None,
     sampler: o.Sampler = None,
     temperature: o.Temperature = None,
+    reference: o.Reference = None,
     trust_forcefield: o.TrustForcefield = False,
     config: o.Config = None,
     override: o.Set = None,
@@ -53,36 +54,29 @@ def sample(
     quiet: o.Quiet = False,
 ) -> None:
     """Draw samples with their exact density, and weight them by the energy."""
-    workers = prepare_machine(threads=threads, max_memory=max_memory, device=device)
-    check_inputs([checkpoint], "--checkpoint")
-    resolved, folder = make_request(
+    cores = prepare_machine(threads=threads, max_memory=max_memory, device=device)
+    from tbg_core import api
+
+    ensemble = api.sample(
+        checkpoint,
+        system=system,
+        model=model,
+        energy=energy,
+        prior=prior,
+        integrator=integrator,
+        likelihood=likelihood,
+        sampler=sampler,
+        temperature_K=temperature,
+        num_samples=num_samples,
+        seed=seed,
+        reference=reference,
+        trust_forcefield=trust_forcefield,
         config=config,
-        overrides=override,
-        components={
-            "system": system,
-            "model": model,
-            "energy": energy,
-            "prior": prior,
-            "integrator": integrator,
-            "likelihood": likelihood,
-            "sampler": sampler,
-        },
-        values={"temperature_K": temperature, "sampling.num_samples": num_samples, "seed": seed},
+        options=override,
         out=out,
         resume=resume,
-        needs=["system", "model", "energy", "sampler"],
-        trust_forcefield=trust_forcefield,
-        checkpoint=checkpoint,
-    )
-    from tbg_core.pipeline.sample import sample as sample_pipeline
-
-    sample_pipeline(
-        resolved,
-        checkpoint,
-        folder,
-        resume=resume,
         device=device,
-        workers=workers,
+        threads=cores,
         progress=make_progress(quiet=quiet),
     )
-    typer.echo(f"samples  {folder}")
+    print_outcome(ensemble.folder)

@@ -10,7 +10,6 @@ from tbg_core.cli import options as o
 from tbg_core.cli.application import make_app
 from tbg_core.cli.machine import prepare_machine
 from tbg_core.cli.progress import make_progress
-from tbg_core.cli.request import make_request
 
 app = make_app()
 
@@ -62,31 +61,30 @@ def simulate(
     walkers: Walkers = None,
     frames: Frames = None,
     seed: o.Seed = None,
-    out: o.Out = None,
+    out: o.DataOut = None,
     resume: o.Resume = False,
     threads: o.Threads = None,
     max_memory: o.MaxMemory = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Simulate a system by molecular dynamics, in blocks that survive an interruption."""
-    workers = prepare_machine(threads=threads, max_memory=max_memory)
-    resolved, folder = make_request(
+    cores = prepare_machine(threads=threads, max_memory=max_memory)
+    from tbg_core import api
+
+    folder = api.simulate(
+        system=system,
+        energy=energy,
+        dynamics=dynamics,
+        temperature_K=temperature,
+        walkers=walkers,
+        frames=frames,
+        seed=seed,
+        trust_forcefield=trust_forcefield,
         config=config,
-        overrides=override,
-        components={"system": system, "energy": energy, "dynamics": dynamics},
-        values={
-            "temperature_K": temperature,
-            "simulation.walkers": walkers,
-            "simulation.frames": frames,
-            "seed": seed,
-        },
+        options=override,
         out=out,
         resume=resume,
-        needs=["system", "energy", "dynamics"],
-        trust_forcefield=trust_forcefield,
-        folder="data",
+        threads=cores,
+        progress=make_progress(quiet=quiet),
     )
-    from tbg_core.pipeline.simulate import simulate as simulate_pipeline
-
-    simulate_pipeline(resolved, folder, resume=resume, workers=workers, progress=make_progress(quiet=quiet))
     typer.echo(f"frames  {folder}")

@@ -11,7 +11,6 @@ from tbg_core.cli import options as o
 from tbg_core.cli.application import make_app
 from tbg_core.cli.machine import prepare_machine
 from tbg_core.cli.progress import make_progress
-from tbg_core.cli.request import check_inputs, make_request
 
 app = make_app()
 
@@ -19,7 +18,9 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg train --data data/nma --model egnn --steps 4000 --out runs/train-nma
 
-  tbg train --data data/gf --data data/ga -s model.hidden=128 -s training.batch_size=256
+  tbg train --data data/gf --data data/ga -s model.width=128 -s training.batch_size=256
+
+  tbg train --data data/gf --checkpoint runs/train/checkpoint --steps 500    fine-tune a model
 
   tbg train --data data/nma --out runs/train-nma --resume    go on after an interruption
 
@@ -43,6 +44,16 @@ Steps = Annotated[
     typer.Option("--steps", min=1, metavar="N", help="Optimiser steps.", show_default="2000", rich_help_panel=o.STATE),
 ]
 
+Start = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="DIR",
+        help="Start from these weights; left out: from random ones.",
+        rich_help_panel=o.CHOICE,
+    ),
+]
+
 
 @app.command(epilog=EXAMPLES)
 def train(
@@ -50,11 +61,12 @@ def train(
     model: o.Model = None,
     prior: o.Prior = None,
     objective: Objective = None,
+    checkpoint: Start = None,
     config: o.Config = None,
     override: o.Set = None,
     steps: Steps = None,
     seed: o.Seed = None,
-    out: o.Out = None,
+    out: o.TrainedOut = None,
     resume: o.Resume = False,
     device: o.Device = "auto",
     threads: o.Threads = None,
@@ -63,26 +75,22 @@ def train(
 ) -> None:
     """Train a model on simulated conformations."""
     cores = prepare_machine(threads=threads, max_memory=max_memory, device=device)
-    folders = check_inputs(data or (), "--data")
-    resolved, folder = make_request(
-        config=config,
-        overrides=override,
-        components={"model": model, "prior": prior, "objective": objective},
-        values={"training.steps": steps, "seed": seed},
-        out=out,
-        resume=resume,
-        needs=["model", "objective"],
-        folder="trained",
-    )
-    from tbg_core.pipeline.train import train as train_pipeline
+    from tbg_core import api
 
-    checkpoint = train_pipeline(
-        resolved,
-        folders,
-        folder,
+    trained = api.train(
+        data or (),
+        model=model,
+        prior=prior,
+        objective=objective,
+        steps=steps,
+        seed=seed,
+        checkpoint=checkpoint,
+        config=config,
+        options=override,
+        out=out,
         resume=resume,
         device=device,
         threads=cores,
         progress=make_progress(quiet=quiet),
     )
-    typer.echo(f"checkpoint  {checkpoint}")
+    typer.echo(f"checkpoint  {trained}")

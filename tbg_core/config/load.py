@@ -71,6 +71,14 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        # Line separators that are no newline would be read back as one, unless they are escaped.
+        style = '"' if set(data) & set("\x85\u2028\u2029") else None
+        return self.represent_scalar(_TAG + "str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
 
 def parse_yaml(text: str, source: str) -> Any:
     """Plain values of a YAML text; ``source`` names it in messages.

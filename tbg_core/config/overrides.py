@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Union
 
 from tbg_core.config.load import parse_yaml
 from tbg_core.config.run_config import COMPONENT_KEYS, DEFAULT_NAMES, RunConfig
@@ -12,14 +13,17 @@ from tbg_core.registry.naming import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+Override = Union[str, tuple[str, Any]]  # noqa: UP007 - evaluated at run time on Python 3.10 too
+"""``"integrator.rtol=1e-5"`` as typed, or the key and the value from Python."""
 
-def parse_override(item: str) -> tuple[tuple[str, ...], Any]:
-    """Key and value of ``"integrator.rtol=1e-5"``; the value is read as YAML.
+
+def parse_override(item: Override) -> tuple[tuple[str, ...], Any]:
+    """Key and value of ``"integrator.rtol=1e-5"``, whose value is read as YAML, or of ``("integrator.rtol", 1e-5)``.
 
     Raises:
         ConfigError: If it has not that form.
     """
-    key, equals, text = item.partition("=")
+    key, equals, text = item.partition("=") if isinstance(item, str) else (str(item[0]), "=", "")
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not all(path):
         raise ConfigError(f"override {item!r} is not KEY=VALUE.", fix="Write e.g. `-s integrator.rtol=1e-5`.")
@@ -28,10 +32,10 @@ def parse_override(item: str) -> tuple[tuple[str, ...], Any]:
             f"override {item!r}: unknown key {path[0]!r}.{did_you_mean(path[0], RunConfig.model_fields)}",
             fix=f"Allowed: {', '.join(RunConfig.model_fields)}.",
         )
-    return path, parse_yaml(text, f"override {item!r}")
+    return path, parse_yaml(text, f"override {item!r}") if isinstance(item, str) else item[1]
 
 
-def apply_overrides(data: Mapping[str, Any], items: Iterable[str]) -> dict[str, Any]:
+def apply_overrides(data: Mapping[str, Any], items: Iterable[Override]) -> dict[str, Any]:
     """A copy of ``data`` with dotted overrides applied.
 
     Choosing another component drops the options of the one it replaces, so choices are applied before
@@ -46,7 +50,7 @@ def apply_overrides(data: Mapping[str, Any], items: Iterable[str]) -> dict[str, 
         if _is_choice(path) and isinstance(value, str):
             choose(result, path[0], value)
         else:
-            _set(result, path, value, item)
+            _set(result, path, _copy(value), item)
     return result
 
 
@@ -54,14 +58,14 @@ def choose(data: dict[str, Any], key: str, value: Any) -> None:
     """Sets component ``key``; keeps its options if the name stays the same (in place)."""
     current = _reference(data, key)
     if key == "system" or not isinstance(value, str):
-        data[key] = value
-    elif value not in _labels(current):
+        data[key] = _copy(value)
+    elif key not in data or value not in _labels(current):
         data[key] = {"name": value}
 
 
 def apply_flags(
     data: Mapping[str, Any],
-    overrides: Iterable[str],
+    overrides: Iterable[Override],
     components: Mapping[str, Any],
     values: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -69,7 +73,7 @@ def apply_flags(
 
     Args:
         data: Content of the config file.
-        overrides: ``KEY=VALUE`` items.
+        overrides: ``KEY=VALUE`` items, or pairs of key and value.
         components: Top-level key -> name or mapping, e.g. ``{"integrator": "heun"}``. The overrides'
             options apply to the component chosen by a flag.
         values: Dotted key -> value, e.g. ``{"sampling.num_samples": 512}``.
@@ -86,9 +90,11 @@ def apply_flags(
     return result
 
 
-def parse_flag(key: str, text: str | None) -> Any:
-    """A component flag: a name, or an inline mapping such as ``{name: dopri5, rtol: 1e-6}``."""
-    if text is None or not text.lstrip().startswith("{"):
+def parse_flag(key: str, text: Any) -> Any:
+    """A component flag: a name, or an inline mapping such as ``{name: dopri5, rtol: 1e-6}``; a mapping as it is."""
+    if isinstance(text, PurePath):
+        return str(text)
+    if not isinstance(text, str) or not text.lstrip().startswith("{"):
         return text
     value = parse_yaml(text, f"--{key}")
     if not isinstance(value, dict):
@@ -117,7 +123,7 @@ def _labels(reference: Mapping[str, Any]) -> tuple[Any, ...]:
     return (reference.get("name"), inner.get("name") if isinstance(inner, dict) else inner)
 
 
-def _set(data: dict[str, Any], path: tuple[str, ...], value: Any, item: str) -> None:
+def _set(data: dict[str, Any], path: tuple[str, ...], value: Any, item: Override) -> None:
     node = data
     for depth, part in enumerate(path[:-1]):
         inner = node.get(part)

@@ -7,39 +7,51 @@ from typing import TYPE_CHECKING, Any
 
 from tbg_core.config.load import make_config
 from tbg_core.config.run_config import COMPONENT_KEYS, DEFAULT_NAMES, SLOT_KEYS, RunConfig
+from tbg_core.config.suitability import basis_of_model, basis_of_system, check_fit, default_for
 from tbg_core.errors import PluginError, UnknownComponentError, UnsupportedSystemError
 from tbg_core.registry.registry import get_registry
 
 if TYPE_CHECKING:
+    from tbg_core.config.suitability import Basis
     from tbg_core.registry.registry import Registry
 
 _PLAIN = ("energy", "objective", "sampler", "dynamics")
 
 
-def resolve(config: RunConfig, needs: Iterable[str] = (), registry: Registry | None = None) -> RunConfig:
+def resolve(
+    config: RunConfig, needs: Iterable[str] = (), registry: Registry | None = None, data_system: Any = None
+) -> RunConfig:
     """The same run with every option of every component written out; resolving twice changes nothing.
 
     A component that was neither named by the user nor is needed, and whose plugin is not installed, becomes
-    None or stays a bare name, so that a toy can be sampled without a force field.
+    None or stays a bare name, so that a toy can be sampled without a force field. A component that was not named
+    is the default for the class of the system.
 
     Args:
         config: What the user asked for.
         needs: Keys whose components the run cannot do without.
         registry: Where to look; the installed components by default.
+        data_system: In training, which needs no system of its own: that of the data, as their config names it.
 
     Raises:
-        ConfigError: If a component or an option is unknown, in one line.
+        ConfigError: If a component or an option is unknown, or a component is for other systems, in one line.
         PluginError: If a component's plugin does not work.
         UnsupportedSystemError: If the system is not understood.
     """
     registry = registry or get_registry()
     required = set(needs) | {key for key in ("system", *COMPONENT_KEYS) if _was_given(config, key)}
+    system = _system(config, registry, needed="system" in required)
+    basis = _basis(config, registry, system if "system" in required else data_system)
+    if basis is not None:
+        config = _suited(config, registry, basis)
     data: dict[str, Any] = config.model_dump(mode="json")
-    data["system"] = _system(config, registry, needed="system" in required)
+    data["system"] = system
     for key in _PLAIN:
         if data[key] is not None:
             data[key] = _complete(registry, COMPONENT_KEYS[key], data[key], needed=key in required)
     data.update(_model(config, registry, required))
+    if basis is not None:
+        check_fit(registry, basis, data, [k for k in COMPONENT_KEYS if k in required | _slots_needed(required)])
     return make_config({key: value for key, value in data.items() if value is not None or key in _OPTIONAL})
 
 
@@ -64,6 +76,28 @@ def _system(config: RunConfig, registry: Registry, *, needed: bool) -> Any:
         if needed:
             raise
         return config.system
+
+
+def _basis(config: RunConfig, registry: Registry, system: Any) -> Basis | None:
+    """What the components have to fit: the system, or where it is not known the model that was asked for."""
+    found = basis_of_system(registry, system)
+    if found is not None or not _was_given(config, "model"):
+        return found
+    return basis_of_model(registry, proposal_reference(config, registry), config.model_label)
+
+
+def _suited(config: RunConfig, registry: Registry, basis: Basis) -> RunConfig:
+    """The configuration with the defaults that fit; what counts as given by the user stays the same."""
+    defaults = {
+        key: {"name": default_for(registry, kind, basis, DEFAULT_NAMES[key])}
+        for key, kind in COMPONENT_KEYS.items()
+        if key not in config.model_fields_set
+    }
+    return RunConfig.model_construct(config.model_fields_set, **{**dict(config), **defaults})
+
+
+def _slots_needed(required: set[str]) -> set[str]:
+    return set(SLOT_KEYS) if "model" in required else set()
 
 
 def _model(config: RunConfig, registry: Registry, required: set[str]) -> dict[str, Any]:

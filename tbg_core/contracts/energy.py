@@ -84,7 +84,11 @@ class Target(ABC):
         return {}
 
     def describe(self) -> dict[str, Any]:
-        """What a reader needs to reproduce this energy (force field, versions, options)."""
+        """What a reader needs to reproduce this energy (force field, versions, options), as plain data.
+
+        Keys that begin with ``platform`` or end in ``version`` say how it is computed, all others what: targets
+        of one system that agree in those have the same distribution.
+        """
         return {"temperature_K": self.state.temperature_K}
 
     def close(self) -> None:  # noqa: B027 - optional: most targets hold nothing

@@ -47,6 +47,7 @@ class Ensemble:
         parent: Row of the proposal draw each row descends from [n], int64, or None where each is its own.
             Rows of one parent are not independent; every error takes that into account.
         provenance: How the ensemble was made; goes to ``provenance.json``.
+        folder: Run folder that the rows were read from, or None.
     """
 
     system: System
@@ -60,6 +61,7 @@ class Ensemble:
     base_log_weights: np.ndarray | None = None
     parent: np.ndarray | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         n = len(self.positions)

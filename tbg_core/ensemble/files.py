@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,7 +53,7 @@ def from_arrays(system: System, arrays: dict[str, np.ndarray], provenance: dict[
     temperatures = np.unique(arrays["temperature_K"])
     if len(temperatures) != 1:
         raise StorageError(f"the shards of {system.name} hold {len(temperatures)} temperatures, not one.")
-    columns = {n: arrays[n] for n in (_COLUMNS | _OPTIONAL) if n in arrays and n != "temperature_K"}
+    columns: dict[str, Any] = {n: arrays[n] for n in (_COLUMNS | _OPTIONAL) if n in arrays and n != "temperature_K"}
     return Ensemble(system=system, temperature_K=float(temperatures[0]), provenance=provenance or {}, **columns)
 
 
@@ -100,4 +101,4 @@ def load(folder: Path, system: System | None = None) -> Ensemble:
         store.verify()
     arrays = store.concatenate()
     provenance = read_json(folder / PROVENANCE) if (folder / PROVENANCE).is_file() else {}
-    return from_arrays(recorded if system is None else system, arrays, provenance)
+    return replace(from_arrays(recorded if system is None else system, arrays, provenance), folder=folder)

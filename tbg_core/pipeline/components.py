@@ -37,6 +37,12 @@ def bind_target(config: RunConfig, system: System) -> Target:
     return backend.bind(system, target_state(config, system))
 
 
+def describe_target(config: RunConfig, system: System) -> dict[str, Any]:
+    """What the target says of itself; binding it shows that the energy supports the system."""
+    with bind_target(config, system) as target:
+        return target.describe()
+
+
 def target_state(config: RunConfig, system: System) -> ThermodynamicState:
     """The state that was asked for, or else the default of the energy for this system."""
     if config.temperature_K is not None:

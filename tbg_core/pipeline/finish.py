@@ -91,6 +91,11 @@ def started(verb: str, config: RunConfig, out: Path) -> None:
     get_registry().call("tbg_run_started", run=RunEvent(verb, out, config, {}))
 
 
+def reference_entry(reference: Path | None) -> dict[str, str]:
+    """What the provenance says of the simulation that a report compares with; nothing where there is none."""
+    return {} if reference is None else {"reference": str(reference.resolve())}
+
+
 def label_run(out: Path, config: RunConfig, **entries: Any) -> None:
     """Records what the run is made of, for metrics and report."""
     labels: Mapping[str, Any] = {"model": config.model_label, "energy": config.energy["name"], **entries}

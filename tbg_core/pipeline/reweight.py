@@ -13,7 +13,7 @@ from tbg_core.config.run_config import RunConfig
 from tbg_core.ensemble import Ensemble
 from tbg_core.ensemble.files import from_arrays
 from tbg_core.ensemble.validity import Validity
-from tbg_core.pipeline.components import bind_target, build_system
+from tbg_core.pipeline.components import bind_target, build_system, describe_target
 from tbg_core.pipeline.finish import StageClock, finish, label_run, started
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
 from tbg_core.pipeline.sample import SHARDS
@@ -41,13 +41,16 @@ def reweight(run: Path, changes: dict[str, Any], out: Path, *, resume: bool, pro
     """
     known = {k: v for k, v in read_mapping(run / "config.yaml").items() if k in RunConfig.model_fields}
     config = resolve(make_config({**known, **changes}, str(run)), needs=("energy",))
+    system = build_system(config)
+    described = describe_target(config, system)  # an energy that does not fit is refused before a folder is claimed
     open_folder(out, {**stage_content(config, "sample"), "reweighted_from": str(run)}, resume=resume)
     source = read_provenance(run)
     label_run(out, config, model=source.get("model", config.model_label), reweighted_from=str(run))
     started("reweight", config, out)
-    system, clock = build_system(config), StageClock(out)
+    clock = StageClock(out)
     Ensemble.record(out, system)
     old, new = ShardStore(run / SHARDS), ShardStore(out / SHARDS)
+    evaluations = 0  # by all attempts
     with (
         clock.measure("reweight"),
         single_thread(),
@@ -55,17 +58,17 @@ def reweight(run: Path, changes: dict[str, Any], out: Path, *, resume: bool, pro
         progress.stage("reweight", total=len(old.indices), unit="shards") as bar,
     ):
         for index in old.indices:
+            part = from_arrays(system, old.read(index))
+            usable = np.isin(part.status, (Validity.OK, Validity.NONFINITE_ENERGY))
+            evaluations += int(usable.sum())
             if index not in new.indices:
-                part = from_arrays(system, old.read(index))
-                usable = np.isin(part.status, (Validity.OK, Validity.NONFINITE_ENERGY))
                 u = np.full(len(part), np.nan)
                 if usable.any():
                     x = torch.from_numpy(part.positions[usable]).double()
                     u[usable] = target.reduced_energy(x).cpu().numpy()
                 new.write(index, part.with_energy(u, target.state.temperature_K).arrays())
             bar.advance(1)
-        evaluations = target.evaluations
     new.seal(reweighted_from=str(run))
-    write_provenance(out, energy_evaluations=evaluations, biased=source.get("biased", False))
+    write_provenance(out, target=described, energy_evaluations=evaluations, biased=source.get("biased", False))
     finish("reweight", config, out, clock, progress)
     return out

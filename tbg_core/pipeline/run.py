@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tbg_core.errors import ConfigError
 from tbg_core.molecule import Molecule
 from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint
-from tbg_core.pipeline.components import build_system
-from tbg_core.pipeline.finish import StageClock, finish, label_run, started
-from tbg_core.pipeline.folder import open_folder, write_provenance
+from tbg_core.pipeline.components import build_system, describe_target
+from tbg_core.pipeline.finish import StageClock, finish, label_run, reference_entry, started
+from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
 from tbg_core.pipeline.sample import draw, known_source
 from tbg_core.pipeline.simulate import simulate
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.train import train
+from tbg_core.report.reference import check_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +31,7 @@ def run(
     *,
     checkpoint: Path | None = None,
     from_scratch: bool = False,
+    reference: Path | None = None,
     resume: bool = False,
     device: str = "auto",
     workers: int = 1,
@@ -41,6 +44,7 @@ def run(
         out: Run folder; simulation and training go to folders of it.
         checkpoint: The model to use; by default the one that a plugin ships for this system.
         from_scratch: Simulate and train a model for this system instead.
+        reference: Simulation of the same distribution that the report compares with; by default the one made here.
         resume: Complete a run begun in ``out``.
         device: Where the network runs.
         workers: Worker processes.
@@ -48,15 +52,25 @@ def run(
 
     Raises:
         CheckpointError: If there is no model for the system and none is to be made.
+        ConfigError: If a model is given and another is to be made.
+        StorageError: If the reference is no simulation of the same distribution.
     """
+    if from_scratch and checkpoint is not None:
+        raise ConfigError(
+            "--from-scratch trains a model and --checkpoint names one: they contradict each other.",
+            fix="Drop one of them.",
+        )
     system = build_system(config)
     progress.say(system.describe() if isinstance(system, Molecule) else f"{system.name}: {system.space.dim} dimensions")
     if not from_scratch:
         checkpoint = checkpoint or known_source(out) or find_checkpoint(config, system)
         config = bind_checkpoint(config, checkpoint)
         progress.say(f"model: {checkpoint}")
+    described = describe_target(config, system)
+    if reference is not None:
+        check_reference(reference, system, config.energy["name"], described)
     open_folder(out, {**stage_content(config, "run"), "from_scratch": from_scratch}, resume=resume)
-    label_run(out, config)
+    label_run(out, config, target=described, **reference_entry(reference))
     started("run", config, out)
     clock = StageClock(out)
     if from_scratch:
@@ -67,7 +81,8 @@ def run(
             checkpoint = train(
                 config, [simulation], out / TRAINING, resume=True, device=device, threads=workers, progress=progress
             )
-        write_provenance(out, reference=SIMULATION)
+        if "reference" not in read_provenance(out):
+            write_provenance(out, reference=SIMULATION)
     assert checkpoint is not None  # noqa: S101 - found, given or trained above
     with clock.measure("sample"):
         draw(config, checkpoint, out, device=device, workers=workers, progress=progress)

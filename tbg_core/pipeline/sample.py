@@ -13,13 +13,14 @@ from tbg_core.config.run_config import RunConfig
 from tbg_core.ensemble import Ensemble
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal, training_mismatch
-from tbg_core.pipeline.components import bind_target, build_sampler, build_system, target_state
-from tbg_core.pipeline.finish import StageClock, finish, label_run, started
+from tbg_core.pipeline.components import bind_target, build_sampler, build_system, describe_target, target_state
+from tbg_core.pipeline.finish import StageClock, finish, label_run, reference_entry, started
 from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import run_units
 from tbg_core.randomness import SampleKeys
 from tbg_core.registry import get_registry
+from tbg_core.report.reference import check_reference
 from tbg_core.storage.atomic import read_json, sha256, write_json
 from tbg_core.storage.checkpoint import WEIGHTS, Checkpoint
 from tbg_core.storage.shards import ShardStore
@@ -48,6 +49,7 @@ def sample(
     checkpoint: Path,
     out: Path,
     *,
+    reference: Path | None = None,
     resume: bool,
     device: str = "auto",
     workers: int,
@@ -59,14 +61,19 @@ def sample(
         config: Uses system, model, integrator, likelihood, energy, sampler, sampling, temperature_K and seed.
         checkpoint: Folder of the trained proposal.
         out: Run folder.
+        reference: Simulation of the same distribution that the report compares with.
         resume: Complete a run begun there.
         device: Where the network runs.
         workers: Worker processes.
         progress: Told of every shard.
     """
     config = bind_checkpoint(config, checkpoint)
+    system = build_system(config)
+    described = describe_target(config, system)
+    if reference is not None:
+        check_reference(reference, system, config.energy["name"], described)
     open_folder(out, stage_content(config, "sample"), resume=resume)
-    label_run(out, config)
+    label_run(out, config, target=described, **reference_entry(reference))
     started("sample", config, out)
     clock = StageClock(out)
     with clock.measure("sample"):

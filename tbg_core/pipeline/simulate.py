@@ -11,7 +11,7 @@ import numpy as np
 
 from tbg_core.config.run_config import RunConfig
 from tbg_core.ensemble.recorded_system import system_from_dict, system_to_dict
-from tbg_core.pipeline.components import bind_target, build_dynamics, build_system
+from tbg_core.pipeline.components import bind_target, build_dynamics, build_system, describe_target
 from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import run_units
@@ -51,11 +51,12 @@ def simulate(config: RunConfig, out: Path, *, resume: bool, workers: int, progre
         progress: Told of every block.
     """
     settings = config.simulation
-    open_folder(out, stage_content(config, "simulate"), resume=resume)
+    # What cannot be simulated is refused before a folder is claimed for it.
     system = build_system(config)
+    described = describe_target(config, system)
+    open_folder(out, stage_content(config, "simulate"), resume=resume)
     write_json(out / SYSTEM, system_to_dict(system))
-    with bind_target(config, system) as target:
-        write_provenance(out, energy=config.energy["name"], target=target.describe())
+    write_provenance(out, energy=config.energy["name"], target=described)
     store = ShardStore(out / FRAMES)
     blocks = -(-settings.frames // settings.block_frames)
     done = set(store.indices)

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from tbg_core.errors import ConfigError
+from tbg_core.pipeline.checkpoints import bind_checkpoint
 from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
 from tbg_core.pipeline.simulate import load_frames
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import single_thread
-from tbg_core.storage.checkpoint import save_checkpoint
+from tbg_core.storage.checkpoint import Checkpoint, save_checkpoint
 from tbg_core.training.data import Frames, TrainingData, oversampling_weights
 from tbg_core.training.trainer import Trainer
 
@@ -36,6 +37,7 @@ def train(
     resume: bool,
     device: str = "auto",
     threads: int = 1,
+    checkpoint: Path | None = None,
     progress: Progress,
 ) -> Path:
     """Trains ``config.model`` on the frames of simulation folders; returns the checkpoint folder.
@@ -47,12 +49,17 @@ def train(
         resume: Go on from the last saved training state.
         device: Where to train.
         threads: CPU threads; with one, a resumed run repeats an uninterrupted one bitwise.
+        checkpoint: Start from these weights instead of random ones (fine-tuning).
         progress: Told of every step.
     """
     if not data:
         raise ConfigError("no training data were given.", fix="Name simulation folders: --data DIR.")
     frames = _merge([load_frames(folder) for folder in data])
     content = {**stage_content(config, "train"), "data": [str(folder) for folder in data]}
+    start = None
+    if checkpoint is not None:
+        start, config = Checkpoint.open(checkpoint), bind_checkpoint(config, checkpoint)
+        content = {**content, **stage_content(config, "train"), "weights": start.manifest["sha256"]}
     open_folder(out, content, resume=resume)
     write_provenance(out)
     settings = config.training
@@ -65,6 +72,8 @@ def train(
         model = adapt_model(config, training.systems)
         proposal = build_proposal(model, config)
         proposal.prepare_training(torch.from_numpy(training.frames[0].positions))
+        if start is not None:
+            start.load_into(proposal)
         trainer = Trainer(settings, config.seed, out, device)
         # The loop may compile or move the model; the checkpoint is written from a clean copy.
         clean = copy.deepcopy(proposal)

@@ -16,10 +16,11 @@ from __future__ import annotations
 from tbg_core.registry.hooks import CommandSpec, ReportSection, RunEvent, hookimpl
 from tbg_core.registry.loader import PluginRecord, PluginWarning
 from tbg_core.registry.registry import Registry, get_registry, reset_registry
-from tbg_core.registry.spec import API_VERSION, ComponentSpec
+from tbg_core.registry.spec import API_VERSION, DEFAULT, ComponentSpec
 
 __all__ = [
     "API_VERSION",
+    "DEFAULT",
     "CommandSpec",
     "ComponentSpec",
     "PluginRecord",

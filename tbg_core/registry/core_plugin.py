@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tbg_core.registry.hooks import hookimpl
-from tbg_core.registry.spec import ComponentSpec
+from tbg_core.registry.spec import DEFAULT, ComponentSpec
 
 KLEIN = "Klein & Noe, Transferable Boltzmann Generators, NeurIPS 2024"
 
@@ -22,6 +22,7 @@ def _priors() -> list[ComponentSpec]:
             summary="Isotropic Gaussian on the mean-free coordinates of a molecule.",
             target="tbg_core.priors.gaussian:MeanFreeGaussian",
             config="tbg_core.priors.config:MeanFreeGaussianConfig",
+            capabilities=frozenset({"molecules"}),
             maturity="stable",
             citation="Satorras et al., E(n) Equivariant Normalizing Flows, NeurIPS 2021",
         ),
@@ -31,6 +32,7 @@ def _priors() -> list[ComponentSpec]:
             summary="Isotropic Gaussian on R^d.",
             target="tbg_core.priors.gaussian:Gaussian",
             config="tbg_core.priors.config:GaussianConfig",
+            capabilities=frozenset({"vectors", DEFAULT}),
             maturity="stable",
         ),
         ComponentSpec(
@@ -39,6 +41,7 @@ def _priors() -> list[ComponentSpec]:
             summary="Gaussian of springs along the bonds of a molecule.",
             target="tbg_core.priors.harmonic:HarmonicPrior",
             config="tbg_core.priors.config:HarmonicPriorConfig",
+            capabilities=frozenset({"molecules", DEFAULT}),
             citation="Jing et al., EigenFold, 2023",
         ),
     ]

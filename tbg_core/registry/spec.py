@@ -12,6 +12,12 @@ from tbg_core.errors import PluginError
 API_VERSION: Final = 1
 """Version of the contracts; a component made for another one is refused."""
 
+SYSTEM_CLASSES: Final = ("molecules", "vectors")
+"""Capabilities that say which systems a source makes, and which a component is for (none of them: any)."""
+
+DEFAULT: Final = "default"
+"""Capability of the component that is taken for its class of systems where the user names none; only ours count."""
+
 Maturity = Literal["experimental", "beta", "stable"]
 
 _NAME = re.compile(r"^[a-z][a-z0-9-]*$")
@@ -30,7 +36,8 @@ class ComponentSpec:
         config: ``"module:Class"`` of its pydantic config, in a module that imports no torch.
         slots: Slot -> kind of the components that are built first and passed by keyword, e.g.
             ``{"prior": "prior"}`` for a flow.
-        capabilities: What it can do, for checks before any work, e.g. ``{"molecules"}``.
+        capabilities: What it can do, for checks before any work, e.g. ``{"molecules"}``; those in
+            :data:`SYSTEM_CLASSES` limit it to such systems.
         checkpoints: ``"package"`` whose folder holds shipped checkpoints, or ``""``.
         maturity: How far to trust it.
         api_version: The contracts it was written for.
@@ -48,6 +55,11 @@ class ComponentSpec:
     maturity: Maturity = "beta"
     api_version: int = API_VERSION
     citation: str = ""
+
+    @property
+    def system_classes(self) -> frozenset[str]:
+        """The classes of systems that it makes or is for; empty: any."""
+        return self.capabilities.intersection(SYSTEM_CLASSES)
 
     def validate(self) -> None:
         """Checks the form of every attribute.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,8 @@ from tbg_core.storage.atomic import read_json
 from tbg_core.storage.shards import ShardStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tbg_core.contracts.system import System
     from tbg_core.ensemble.ensemble import Observe
 
@@ -83,20 +86,16 @@ class Reference:
         return histogram_profile(values, np.ones(len(values)), edges, groups=groups, stream="reference")
 
 
-def load_reference(folder: Path, system: System) -> Reference:
+def load_reference(
+    folder: Path, system: System, energy: str | None = None, target: Mapping[str, Any] | None = None
+) -> Reference:
     """Reads a simulation folder: shards in it or in its ``frames/``, with positions and reduced energies.
 
     Raises:
-        StorageError: If there are none, or they are of another system.
+        StorageError: If there are none, or they are not of the distribution that :func:`check_reference` is told.
     """
-    folder = Path(folder)
-    store = ShardStore(folder / _FRAMES if (folder / _FRAMES).is_dir() else folder)
-    if (folder / "system.json").is_file():
-        found = system_from_dict(read_json(folder / "system.json"))
-        if found.key != system.key:
-            raise StorageError(f"the reference {folder} is of {found.name}, not of {system.name}.")
-    if not store.indices:
-        raise StorageError(f"the reference {folder} holds no shards.", fix="Give a folder that `tbg simulate` wrote.")
+    check_reference(folder, system, energy, target)
+    store = _shards(Path(folder))
     names = ["positions", "reduced_energy"]
     if "walker" in store.read(store.indices[0]):
         names.append("walker")
@@ -105,6 +104,43 @@ def load_reference(folder: Path, system: System) -> Reference:
         raise StorageError(f"the frames in {folder} have another shape than states of {system.name}.")
     walker = arrays.get("walker", np.zeros(len(arrays["positions"]), dtype=np.int64))
     return Reference(arrays["positions"], arrays["reduced_energy"].astype(np.float64), walker)
+
+
+def check_reference(
+    folder: Path, system: System, energy: str | None = None, target: Mapping[str, Any] | None = None
+) -> None:
+    """Refuses a folder that holds no simulation of one distribution, as far as the folder tells.
+
+    Args:
+        folder: The simulation.
+        system: What it should be of.
+        energy: Name of the energy, if known.
+        target: What the target says of itself (:meth:`tbg_core.contracts.energy.Target.describe`), if known.
+
+    Raises:
+        StorageError: Naming what differs.
+    """
+    folder = Path(folder)
+    fix = "Give a folder that `tbg simulate` wrote for the same system, energy and temperature."
+    if not folder.is_dir():
+        raise StorageError(f"the reference {folder} is not a folder.", fix=fix)
+    if not _shards(folder).indices:
+        raise StorageError(f"the reference {folder} holds no shards of frames.", fix=fix)
+    if (folder / "system.json").is_file():
+        found = system_from_dict(read_json(folder / "system.json"))
+        if found.key != system.key:
+            raise StorageError(f"the reference {folder} is of {found.name}, not of {system.name}.", fix=fix)
+    made = read_json(folder / "provenance.json") if (folder / "provenance.json").is_file() else {}
+    if energy is not None and made.get("energy", energy) != energy:
+        raise StorageError(f"the reference {folder} is of the energy {made['energy']}, not of {energy}.", fix=fix)
+    have, want = made.get("target", {}), json.loads(json.dumps(dict(target or {})))
+    for key in sorted(have.keys() & want.keys()):
+        if have[key] != want[key] and not key.startswith("platform") and not key.endswith("version"):
+            raise StorageError(f"the reference {folder} has {key} {have[key]}, the run {want[key]}.", fix=fix)
+
+
+def _shards(folder: Path) -> ShardStore:
+    return ShardStore(folder / _FRAMES if (folder / _FRAMES).is_dir() else folder)
 
 
 def _mean(values: np.ndarray, groups: np.ndarray, unit: str) -> Estimate:

@@ -94,29 +94,33 @@ def load_run(folder: Path, reference: Path | None = None) -> RunData:
 
     Args:
         folder: The run folder.
-        reference: A simulation to compare with; by default the folder ``reference`` or ``simulation`` in the
-            run, or the one that the provenance names as ``reference``, where it exists.
+        reference: A simulation to compare with; by default the one that the provenance names as ``reference``
+            (from the run folder, where the path is relative), or else the folder ``reference`` or
+            ``simulation`` in the run, where it exists.
 
     Raises:
-        StorageError: If there is no ensemble, or the reference is of another system.
+        StorageError: If there is no ensemble, or the reference is not of the same distribution.
     """
     folder = Path(folder)
     ensemble = Ensemble.load(folder)
     metrics_file, config_file = folder / "metrics.json", folder / "config.yaml"
     metrics = read_json(metrics_file) if metrics_file.is_file() else ensemble.metrics()
     source = reference or _find_reference(folder, ensemble.provenance)
+    target = {**ensemble.provenance.get("target", {}), "temperature_K": ensemble.temperature_K}
     return RunData(
         folder=folder,
         ensemble=ensemble,
         metrics=metrics,
         provenance=ensemble.provenance,
         config=config_file.read_text(encoding="utf-8") if config_file.is_file() else "",
-        reference=None if source is None else load_reference(source, ensemble.system),
+        reference=None
+        if source is None
+        else load_reference(source, ensemble.system, ensemble.provenance.get("energy"), target),
     )
 
 
 def _find_reference(folder: Path, provenance: dict[str, Any]) -> Path | None:
     candidates = [folder / "reference", folder / "simulation"]
     if isinstance(provenance.get("reference"), str):
-        candidates.insert(1, Path(provenance["reference"]))
+        candidates.insert(0, folder / provenance["reference"])
     return next((path for path in candidates if path.is_dir()), None)

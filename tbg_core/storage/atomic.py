@@ -8,6 +8,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from tbg_core.errors import StorageError
 
 if TYPE_CHECKING:
@@ -24,16 +26,20 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode
         write(temporary)
+        if temporary.stat().st_mode != mode:  # safetensors keeps what it writes from other users
+            temporary.chmod(mode)
         with temporary.open("rb+") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # a full disk is the one or the other, depending on who writes
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise StorageError(
-            f"cannot write {path}: {error.strerror or error}.",
+            f"cannot write {path}: {getattr(error, 'strerror', None) or error}.",
             fix="Choose another --out folder, or free some space; --resume goes on from what is there.",
         ) from error
 

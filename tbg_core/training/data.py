@@ -39,16 +39,20 @@ class Frames:
     def split(self, validation_fraction: float) -> tuple[Frames, Frames | None]:
         """Training and validation part: whole walkers where there are several, else the last frames.
 
-        Frames of one walker are correlated, so that a random split would validate on the training data.
+        Frames of one walker are correlated, so that a random split would validate on the training data. Something
+        is always left to train on; there is no validation part where a single walker has too few frames.
         """
         if validation_fraction == 0.0:
             return self, None
         walkers = np.unique(self.walker)
         if len(walkers) > 1:
-            held_out = walkers[-max(1, round(validation_fraction * len(walkers))) :]
+            count = min(max(1, round(validation_fraction * len(walkers))), len(walkers) - 1)
+            held_out = walkers[-count:]
             validation = np.isin(self.walker, held_out)
         else:
-            validation = np.arange(len(self.walker)) >= (1.0 - validation_fraction) * len(self.walker)
+            validation = np.arange(len(self.walker)) >= max(1.0, (1.0 - validation_fraction) * len(self.walker))
+        if not validation.any():
+            return self, None
         return self._select(~validation), self._select(validation)
 
     def _select(self, rows: np.ndarray) -> Frames:

@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from tbg_core.errors import NumericalError
+from tbg_core.errors import NumericalError, StorageError
 from tbg_core.randomness import SampleKeys
 from tbg_core.storage.atomic import write_text
 from tbg_core.training.ema import WeightAverage
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tbg_core.training.data import TrainingData
 
 LOG = "loss.csv"
+_COLUMNS = ("step", "loss", "held_out_loss", "seconds")
 
 
 class _Loss(nn.Module):
@@ -168,18 +169,26 @@ class Trainer:
         if not self.fabric.is_global_zero:
             return
         path = self.folder / LOG
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not path.exists()
-        with path.open("a", newline="") as handle:
-            writer = csv.writer(handle)
-            if fresh:
-                writer.writerow(["step", "loss", "held_out_loss", "seconds"])
-            writer.writerow([step, f"{loss:.6g}", "" if held_out is None else f"{held_out:.6g}", f"{seconds:.1f}"])
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = not path.exists()
+            with path.open("a", newline="") as handle:
+                writer = csv.writer(handle)
+                if fresh:
+                    writer.writerow(_COLUMNS)
+                writer.writerow([step, f"{loss:.6g}", "" if held_out is None else f"{held_out:.6g}", f"{seconds:.1f}"])
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {path}: {error.strerror}.",
+                fix="Free some space; --resume goes on from the last saved state.",
+            ) from error
 
     def _truncate_log(self, step: int) -> None:
-        """Drops log lines after the state that training goes on from."""
+        """Drops log lines after the state that training goes on from, and one that was cut short."""
         path = self.folder / LOG
         if path.exists():
-            header, *lines = path.read_text().splitlines()
-            kept = [line for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
-            write_text(path, "\n".join([header, *kept]) + "\n")
+            # Lines are appended, not replaced: a process that is killed may leave an empty file or half a line.
+            lines = path.read_bytes().decode("utf-8", "replace").splitlines(keepends=True)
+            whole = [line.strip() for line in lines if line.endswith("\n") and line.count(",") == len(_COLUMNS) - 1]
+            kept = [line for line in whole if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
+            write_text(path, "\n".join([",".join(_COLUMNS), *kept]) + "\n")

@@ -9,9 +9,10 @@ import pytest
 
 from tbg_core.cli.component_page import unit_of
 from tbg_core.cli.machine import parse_size, prepare_machine
-from tbg_core.cli.request import check_folder, default_folder, make_request
 from tbg_core.config.load import dump_config, make_config
+from tbg_core.config.request import default_folder, make_request
 from tbg_core.errors import ConfigError, StorageError
+from tbg_core.storage.folders import check_folder
 
 NOTHING = {"config": None, "overrides": None, "components": {}, "values": {}, "needs": (), "resume": False}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tbg_core.config.load import dump_config, load_config, make_config, parse_yaml
@@ -139,6 +139,8 @@ plain = st.recursive(
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(options=st.dictionaries(st.text("abcdef_", min_size=1, max_size=8), plain, max_size=4))
+@example(options={"a": "\x85"})
+@example(options={"a": "one\u2028two", "b": ["\u2029"]})
 def test_what_is_written_is_read_back(options, tmp_path_factory):
     config = make_config({"energy": {**options, "name": "openmm"}, "seed": 5, "system": "GF"})
     path = tmp_path_factory.mktemp("c") / "config.yaml"

@@ -35,6 +35,20 @@ def test_a_component_given_by_name_alone_takes_options():
     }
 
 
+def test_pairs_from_python_are_taken_as_they_are():
+    options = {"name": "rk4"}
+    result = apply_overrides(FILE, [("integrator", options), ("integrator.steps", 9), ("system", "1e5")])
+    assert result["integrator"] == {"name": "rk4", "steps": 9}
+    assert result["system"] == "1e5"
+    assert options == {"name": "rk4"}
+    with pytest.raises(ConfigError, match="unknown key 'integator'"):
+        apply_overrides(FILE, [("integator.rtol", 3)])
+
+
+def test_a_flag_counts_as_named_even_where_it_names_the_default():
+    assert apply_flags({}, [], {"energy": "openmm"}, {}) == {"energy": {"name": "openmm"}}
+
+
 @pytest.mark.parametrize("choice", ["integrator=heun", "integrator.name=heun"])
 def test_choosing_another_component_drops_the_options_of_the_old_one(choice):
     assert apply_overrides(FILE, ["integrator.steps=4", choice])["integrator"] == {"name": "heun", "steps": 4}

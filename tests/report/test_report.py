@@ -165,7 +165,7 @@ def test_reference_from_elsewhere(toy_run, make_reference, make_toy_ensemble):
 def test_reference_that_does_not_fit(toy_run, peptide_run, tmp_path):
     with pytest.raises(StorageError, match="another shape"):
         build_report(toy_run, reference=peptide_run / "reference")
-    with pytest.raises(StorageError, match="holds no shards"):
+    with pytest.raises(StorageError, match="is not a folder"):
         build_report(toy_run, reference=tmp_path / "nowhere")
 
 

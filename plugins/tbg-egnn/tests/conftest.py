@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tbg_core.api import load_system
 from tbg_core.contracts.system import System
+from tbg_core.loading import load_system
 
 
 @pytest.fixture(scope="session", autouse=True)

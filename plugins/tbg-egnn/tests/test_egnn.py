@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tbg_core.api import load_system as molecule
 from tbg_core.contracts.system import Batch
 from tbg_core.errors import ConfigError, UnsupportedSystemError
+from tbg_core.loading import load_system as molecule
 from tbg_core.testing.field import FieldConformance
 from tbg_egnn.config import EGNNConfig
 from tbg_egnn.egnn import EGNN

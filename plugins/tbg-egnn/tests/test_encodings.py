@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tbg_core.api import load_system
 from tbg_core.errors import UnsupportedSystemError
+from tbg_core.loading import load_system
 from tbg_egnn import encodings
 
 

@@ -71,3 +71,11 @@ def test_network_depends_on_time_and_condition():
 def test_wrong_dimension_is_named(field):
     with pytest.raises(UnsupportedSystemError, match="dimension 2"):
         field(torch.zeros(1), torch.zeros(1, 3), Batch.single(ToySystem("gaussian", 3), 1))
+
+
+def test_the_network_takes_the_dimension_of_its_training_systems():
+    systems = [ToySystem("gaussian", 5)]
+    assert MLP.adapt(MLPConfig(), systems).dim == 5
+    assert MLP.adapt(MLPConfig(dim=3), systems).dim == 3
+    field = MLP(MLP.adapt(MLPConfig(width=8), systems))
+    assert field(torch.zeros(2), torch.zeros(2, 5), Batch.single(systems[0], 2)).shape == (2, 5)

@@ -90,3 +90,14 @@ def test_exact_sampler_refuses_what_is_no_toy():
 def test_bad_options_are_refused(config, options):
     with pytest.raises(ValidationError):
         config(**options)
+
+
+def test_targets_tell_their_parameters_apart():
+    state = ThermodynamicState(300.0)
+    tilted = DoubleWell(DoubleWellConfig()).bind(ToySystem("asymmetric-double-well"), state)
+    assert tilted.describe() == {"temperature_K": 300.0, "barrier": 10.0, "a": 1.0, "tilt": 5.0, "stiffness": 20.0}
+    surface = MuellerBrown(MuellerBrownConfig(scale=0.2)).bind(ToySystem("mueller-brown"), state)
+    assert surface.describe() == {"temperature_K": 300.0, "scale": 0.2}
+    mixture = GaussianMixture(GaussianMixtureConfig(offset=1.5)).bind(ToySystem("gaussian"), state).describe()
+    assert mixture["offset"] == 1.5
+    assert (mixture["means"], mixture["sigmas"], mixture["weights"]) == ([[0.0, 0.0]], [1.0], [1.0])

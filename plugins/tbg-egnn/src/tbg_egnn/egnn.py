@@ -101,7 +101,12 @@ class EGNN(VectorField):
     def velocity_and_divergence(
         self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Velocity and exact divergence [B], by the structured rule of :mod:`tbg_egnn.divergence`."""
+        """Velocity and exact divergence [B], by the structured rule of :mod:`tbg_egnn.divergence`.
+
+        That rule works in place; where gradients are recorded, the contract's general one is used.
+        """
+        if torch.is_grad_enabled():
+            return super().velocity_and_divergence(t, x, batch, condition)
         h = self._embed(t, batch, x)
         velocity, divergence = torch.zeros_like(x), torch.zeros(len(x), dtype=torch.float64, device=x.device)
         layers = list(self.layers)

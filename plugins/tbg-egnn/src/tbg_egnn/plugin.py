@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tbg_core.registry import ComponentSpec, hookimpl
+from tbg_core.registry import DEFAULT, ComponentSpec, hookimpl
 
 
 @hookimpl
@@ -15,7 +15,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="E(3)- and permutation-equivariant graph network of the transferable Boltzmann generator",
             target="tbg_egnn.egnn:EGNN",
             config="tbg_egnn.config:EGNNConfig",
-            capabilities=frozenset({"molecules", "exact-divergence"}),
+            capabilities=frozenset({"molecules", "exact-divergence", DEFAULT}),
             checkpoints="tbg_egnn.checkpoints",
             citation="Klein & Noe, NeurIPS 2024, arXiv:2406.14426; Satorras et al., ICML 2021, arXiv:2102.09844",
         )

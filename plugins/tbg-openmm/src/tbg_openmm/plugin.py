@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tbg_core.registry import ComponentSpec, hookimpl
+from tbg_core.registry import DEFAULT, ComponentSpec, hookimpl
 
 if TYPE_CHECKING:
     from tbg_core.registry.hooks import RunEvent
@@ -40,7 +40,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="Classical force fields with implicit solvent (Amber presets) through OpenMM",
             target="tbg_openmm.backend:OpenMMBackend",
             config="tbg_openmm.config:OpenMMConfig",
-            capabilities=frozenset({"molecules", "gradients"}),
+            capabilities=molecules | {"gradients", DEFAULT},
             citation=_CITATION,
         ),
         ComponentSpec(
@@ -49,7 +49,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="Langevin dynamics with temperature replica exchange, in blocks that can be made again",
             target="tbg_openmm.dynamics:OpenMMDynamics",
             config="tbg_openmm.config:OpenMMDynamicsConfig",
-            capabilities=molecules,
+            capabilities=molecules | {DEFAULT},
             citation=_CITATION,
         ),
     ]

@@ -84,7 +84,9 @@ class GaussianMixtureConfig(ComponentConfig):
 class MLPConfig(ComponentConfig):
     """Options of the field ``mlp``."""
 
-    dim: int = Field(2, ge=1, description="Dimension d of the system.")
+    dim: int | None = Field(
+        None, ge=1, description="Dimension d; found from the training systems when left out, else 2."
+    )
     width: int = Field(64, ge=1, description="Hidden width (units).")
     depth: int = Field(3, ge=1, description="Hidden layers.")
     time_features: int = Field(4, ge=0, description="Frequencies of the time embedding, each with its sine and cosine.")

@@ -36,6 +36,11 @@ class DoubleWellTarget(ToyTarget):
         self.config = config
         self.tilt = DEFAULT_TILT[system.toy] if config.tilt is None else config.tilt
 
+    @property
+    @override
+    def parameters(self) -> dict[str, Any]:
+        return {**self.config.model_dump(mode="json"), "tilt": self.tilt}
+
     @override
     def potential(self, x: Tensor) -> tuple[Tensor, Tensor]:
         c, kT = self.config, self.state.kT

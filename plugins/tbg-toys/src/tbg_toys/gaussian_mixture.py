@@ -48,6 +48,12 @@ class GaussianMixtureTarget(ToyTarget):
         self.sigmas = torch.tensor(sigmas, dtype=torch.float64)
         self.weights = torch.tensor(weights, dtype=torch.float64) / math.fsum(weights)
 
+    @property
+    @override
+    def parameters(self) -> dict[str, Any]:
+        parts = {"means": self.means, "sigmas": self.sigmas, "weights": self.weights}
+        return {"offset": self.offset, **{name: part.tolist() for name, part in parts.items()}}
+
     @override
     def potential(self, x: Tensor) -> tuple[Tensor, Tensor]:
         means, sigmas = self.means.to(x.device), self.sigmas.to(x.device)

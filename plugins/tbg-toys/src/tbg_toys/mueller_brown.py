@@ -49,6 +49,11 @@ class MuellerBrownTarget(ToyTarget):
         self.config = config
         self.factor = config.scale / state.kT
 
+    @property
+    @override
+    def parameters(self) -> dict[str, Any]:
+        return {"scale": self.config.scale}
+
     @override
     def potential(self, x: Tensor) -> tuple[Tensor, Tensor]:
         u = torch.zeros_like(x[:, 0])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tbg_core.registry import ComponentSpec, hookimpl
+from tbg_core.registry import DEFAULT, ComponentSpec, hookimpl
 
 _CONFIG = "tbg_toys.config"
-_TOYS = frozenset({"toys"})
+_VECTORS = frozenset({"vectors"})
 
 
 @hookimpl
@@ -18,7 +18,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="Toy systems on R^d: double wells, Mueller-Brown, Gaussians.",
             target="tbg_toys.system:ToySource",
             config=f"{_CONFIG}:ToyConfig",
-            capabilities=_TOYS,
+            capabilities=_VECTORS,
         ),
         ComponentSpec(
             kind="energy",
@@ -26,7 +26,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="Quartic double well, symmetric or tilted, harmonic in further dimensions.",
             target="tbg_toys.double_well:DoubleWell",
             config=f"{_CONFIG}:DoubleWellConfig",
-            capabilities=_TOYS,
+            capabilities=_VECTORS,
         ),
         ComponentSpec(
             kind="energy",
@@ -34,7 +34,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="The two-dimensional surface of Mueller and Brown.",
             target="tbg_toys.mueller_brown:MuellerBrown",
             config=f"{_CONFIG}:MuellerBrownConfig",
-            capabilities=_TOYS,
+            capabilities=_VECTORS,
             citation="Mueller and Brown, Theor. Chim. Acta 53, 75 (1979)",
         ),
         ComponentSpec(
@@ -43,7 +43,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="Mixture of isotropic Gaussians, normalised up to a known offset.",
             target="tbg_toys.gaussian_mixture:GaussianMixture",
             config=f"{_CONFIG}:GaussianMixtureConfig",
-            capabilities=_TOYS,
+            capabilities=_VECTORS,
         ),
         ComponentSpec(
             kind="field",
@@ -51,7 +51,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="Multilayer perceptron on R^d with a time embedding.",
             target="tbg_toys.mlp:MLP",
             config=f"{_CONFIG}:MLPConfig",
-            capabilities=_TOYS,
+            capabilities=_VECTORS | {DEFAULT},
         ),
         ComponentSpec(
             kind="field",
@@ -59,7 +59,7 @@ def tbg_components() -> list[ComponentSpec]:
             summary="Linear field whose flow and log-determinant are known exactly.",
             target="tbg_toys.linear:Linear",
             config=f"{_CONFIG}:LinearConfig",
-            capabilities=_TOYS,
+            capabilities=_VECTORS,
         ),
         ComponentSpec(
             kind="dynamics",
@@ -67,6 +67,6 @@ def tbg_components() -> list[ComponentSpec]:
             summary="Independent exact samples of a toy in place of a simulation.",
             target="tbg_toys.exact_sampler:ExactSampler",
             config=f"{_CONFIG}:ExactSamplerConfig",
-            capabilities=_TOYS,
+            capabilities=_VECTORS | {DEFAULT},
         ),
     ]

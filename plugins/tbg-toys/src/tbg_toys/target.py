@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from typing_extensions import override
 
 from tbg_core.contracts.energy import Target
 from tbg_core.errors import EnergyError
@@ -39,6 +40,16 @@ class ToyTarget(Target):
     @abstractmethod
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """Independent exact samples [count, d], float64."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """What the potential is made of, as plain data."""
+
+    @override
+    def describe(self) -> dict[str, Any]:
+        """Temperature and parameters."""
+        return {**super().describe(), **self.parameters}
 
     def _evaluate(self, x: Tensor, *, gradient: bool) -> tuple[Tensor, Tensor | None]:
         u, slope = self.potential(x.to(torch.float64))
