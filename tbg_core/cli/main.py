@@ -48,7 +48,7 @@ EPILOG: Final = """[b]Examples[/b]
 
   tbg run                                  alanine dipeptide, with the model that ships
 
-  tbg run --model egnn --energy openmm --system GF -n 1000 --out runs/gf
+  tbg run --model egnn --energy openmm --system ACE-ALA-NME -n 1000 --out runs/ala
 
   tbg run --system ACE-NME --from-scratch  simulate, train and sample a small molecule
 

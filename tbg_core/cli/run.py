@@ -14,9 +14,11 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg run --model egnn --energy openmm                 alanine dipeptide with the model that ships
 
-  tbg run --system GF -n 1000 --seed 3 --out runs/gf   a dipeptide by its sequence
+  tbg run -n 1000 --seed 3 --out runs/ala              more samples, another seed
 
   tbg run --system ACE-NME --from-scratch              simulate, train, then sample
+
+  tbg run --system GF --from-scratch --out runs/gf     a dipeptide by its sequence
 
   tbg run --system mine.pdb --checkpoint runs/t/checkpoint -s integrator.rtol=1e-6
 

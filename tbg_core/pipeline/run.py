@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tbg_core.errors import ConfigError
+from tbg_core.errors import ConfigError, StorageError
 from tbg_core.molecule import Molecule
 from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint
 from tbg_core.pipeline.components import build_system, describe_target
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tbg_core.config.run_config import RunConfig
+    from tbg_core.contracts.system import System
     from tbg_core.pipeline.progress import Progress
 
-SIMULATION, TRAINING = "simulation", "training"
+SIMULATION, TRAINING, REFERENCE = "simulation", "training", "reference"
 
 
 def run(
@@ -44,7 +45,8 @@ def run(
         out: Run folder; simulation and training go to folders of it.
         checkpoint: The model to use; by default the one that a plugin ships for this system.
         from_scratch: Simulate and train a model for this system instead.
-        reference: Simulation of the same distribution that the report compares with; by default the one made here.
+        reference: Simulation of the same distribution that the report compares with; by default the one made here,
+            or that in the checkpoint's folder ``reference`` if it is of this distribution.
         resume: Complete a run begun in ``out``.
         device: Where the network runs.
         workers: Worker processes.
@@ -69,6 +71,8 @@ def run(
     described = describe_target(config, system)
     if reference is not None:
         check_reference(reference, system, config.energy["name"], described)
+    elif checkpoint is not None:
+        reference = _shipped_reference(checkpoint, system, config.energy["name"], described)
     open_folder(out, {**stage_content(config, "run"), "from_scratch": from_scratch}, resume=resume)
     label_run(out, config, target=described, **reference_entry(reference))
     started("run", config, out)
@@ -88,3 +92,13 @@ def run(
         draw(config, checkpoint, out, device=device, workers=workers, progress=progress)
     finish("run", config, out, clock, progress)
     return out
+
+
+def _shipped_reference(checkpoint: Path, system: System, energy: str, target: dict[str, Any]) -> Path | None:
+    """The simulation that a checkpoint brings along, if it is of this distribution."""
+    folder = checkpoint / REFERENCE
+    try:
+        check_reference(folder, system, energy, target)
+    except StorageError:
+        return None
+    return folder

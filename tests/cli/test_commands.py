@@ -31,7 +31,7 @@ def test_help_lists_every_verb_and_examples(tbg):
     assert result.returncode == 0
     for verb in VERBS:
         assert f" {verb} " in result.stdout
-    assert "tbg run --model egnn --energy openmm --system GF" in result.stdout
+    assert "tbg run --model egnn --energy openmm --system ACE-ALA-NME" in result.stdout
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 
@@ -9,14 +10,15 @@ import numpy as np
 import pytest
 
 STAGES = ("simulate", "train", "sample")
-DYNAMICS = ("temperatures_K=[]", "heating_ps=0.1", "equilibration_ps=0.2", "frame_interval_ps=0.1")
+DYNAMICS = ("temperatures_K=[]", "heating_ps=0.1", "equilibration_ps=0.2", "frame_interval_ps=0.2")
+TRAINING = ("batch_size=32", "learning_rate=5e-3", "warmup_steps=20", "ema_decay=0.99", "checkpoint_every=50")
 ARGUMENTS = {
-    "simulate": ["--system=ACE-NME", "--walkers=2", "--frames=60", "-ssimulation.block_frames=10"]
+    "simulate": ["--system=ACE-NME", "--walkers=2", "--frames=300", "-ssimulation.block_frames=30"]
     + [f"-sdynamics.{option}" for option in DYNAMICS],
-    "train": ["--data=simulate", "--model=egnn", "-smodel.layers=2", "-smodel.width=16", "--steps=60"]
-    + [f"-straining.{option}" for option in ("batch_size=16", "checkpoint_every=10", "log_every=10")],
-    "sample": ["--checkpoint=train/checkpoint", "--system=ACE-NME", "-n", "28", "-ssampling.block_size=4"]
-    + ["--integrator=rk4", "-sintegrator.steps=6"],
+    "train": ["--data=simulate", "--model=egnn", "-smodel.layers=2", "-smodel.width=16", "--steps=800", "-straining.log_every=50"]
+    + [f"-straining.{option}" for option in TRAINING],
+    "sample": ["--checkpoint=train/checkpoint", "--system=ACE-NME", "-n", "44", "-ssampling.block_size=8"]
+    + ["--integrator=rk4", "-sintegrator.steps=10"],
 }
 
 
@@ -32,6 +34,8 @@ def test_killed_at_random_times(molecular_commands, same_as, tmp_path):
         attempt = molecular_commands(*arguments(stage), folder=whole)
         assert attempt.code == 0, attempt.stderr
         seconds[stage] = attempt.seconds
+    # Short as it is, the training gives molecules whose energies are computed.
+    assert json.loads((whole / "sample" / "metrics.json").read_text())["valid"] > 10
     rng = np.random.default_rng(12)
     struck = 0
     for stage in STAGES:
