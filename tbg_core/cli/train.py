@@ -41,7 +41,7 @@ Objective = Annotated[
 ]
 Steps = Annotated[
     int | None,
-    typer.Option("--steps", min=1, metavar="N", help="Optimiser steps.", show_default="2000", rich_help_panel=o.STATE),
+    typer.Option("--steps", min=1, metavar="N", help="Optimiser steps.", show_default="4000", rich_help_panel=o.STATE),
 ]
 
 Start = Annotated[

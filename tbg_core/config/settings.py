@@ -35,11 +35,11 @@ class OversampleSettings(Settings):
 class TrainingSettings(Settings):
     """How a proposal is trained."""
 
-    steps: int = Field(default=2000, ge=1, description="Optimiser steps.")
+    steps: int = Field(default=4000, ge=1, description="Optimiser steps.")
     batch_size: int = Field(default=64, ge=1, description="Conformations per step, over all devices.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of Adam.")
+    learning_rate: float = Field(default=2e-3, gt=0, description="Peak learning rate of Adam.")
     final_learning_rate: float = Field(default=1e-5, ge=0, description="Learning rate at the last step (cosine).")
-    warmup_steps: int = Field(default=100, ge=0, description="Steps of linear warm-up.")
+    warmup_steps: int = Field(default=200, ge=0, description="Steps of linear warm-up.")
     ema_decay: float = Field(default=0.999, ge=0, lt=1, description="Decay per step of the averaged weights; 0: none.")
     gradient_clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient.")
     precision: Literal["32-true", "bf16-mixed"] = Field(default="32-true", description="Arithmetic of the network.")

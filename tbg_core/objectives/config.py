@@ -12,7 +12,9 @@ from tbg_core.config.base import ComponentConfig
 class FlowMatchingConfig(ComponentConfig):
     """Options of conditional flow matching."""
 
-    sigma: float = Field(0.01, ge=0, description="Standard deviation of the noise on x_t (length scales).")
+    sigma: float = Field(
+        0.0, ge=0, description="Standard deviation of the noise on x_t (length scales); the paper takes 0.01."
+    )
     coupling: Literal["auto", "independent", "kabsch"] = Field(
         "auto",
         description="How prior draws and data are paired: as drawn (independent, the paper's way), or each prior draw "
@@ -23,9 +25,9 @@ class FlowMatchingConfig(ComponentConfig):
         description="Let the Kabsch coupling use reflections too; left out: if field and prior commute with them.",
     )
     time_law: Literal["uniform", "stratified", "beta"] = Field(
-        "uniform",
+        "beta",
         description="Law of t on [0, 1]: independent and uniform; uniform with one t in each of B equal "
         "intervals, which lowers the variance of the loss; or Beta(time_alpha, time_beta).",
     )
     time_alpha: float = Field(1.0, gt=0, description="First shape of the Beta law; above 1 favours data.")
-    time_beta: float = Field(1.0, gt=0, description="Second shape of the Beta law; above 1 favours the prior.")
+    time_beta: float = Field(0.5, gt=0, description="Second shape of the Beta law; above 1 favours the prior.")

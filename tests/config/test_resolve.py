@@ -76,7 +76,7 @@ def test_training_needs_neither_system_nor_energy(hills):
     config = resolve(make_config({"model": "wind", "integrator": "hop"}), needs=["model", "objective"])
     assert config.system == "ACE-ALA-NME"
     assert config.energy == {"name": "openmm"}
-    assert config.objective["sigma"] == 0.01
+    assert config.objective["sigma"] == 0.0
     with pytest.raises(TbgError, match="'ACE-ALA-NME' is not understood"):
         resolve(make_config({"model": "wind", "integrator": "hop"}), needs=["system"])
 

@@ -138,7 +138,13 @@ class Toy:
     def arguments(stage: str, *more: object) -> list[object]:
         """A stage that takes a fraction of a second; paths are relative to the current directory."""
         arguments = {
-            "simulate": [*TOY, "--dynamics=exact-sampler", "--walkers=2", "--frames=50", "-ssimulation.block_frames=20"],
+            "simulate": [
+                *TOY,
+                "--dynamics=exact-sampler",
+                "--walkers=2",
+                "--frames=50",
+                "-ssimulation.block_frames=20",
+            ],
             "train": ["--data=simulate", "--model=mlp", "--prior=gaussian", "--steps=30", "-smodel.width=8"]
             + [f"-straining.{o}" for o in ("batch_size=16", "log_every=5", "checkpoint_every=10", "warmup_steps=5")],
             "sample": [*TOY, "--checkpoint=train/checkpoint", "-n", "28", "-ssampling.block_size=8"]

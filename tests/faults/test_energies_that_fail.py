@@ -9,7 +9,7 @@ import pytest
 
 from tbg_core.ensemble import Ensemble
 
-SOURCE = '''
+SOURCE = """
 from tbg_core.config.base import ComponentConfig
 from tbg_core.contracts.energy import EnergyBackend, Target
 from tbg_core.registry import ComponentSpec, hookimpl
@@ -40,7 +40,7 @@ class Brittle(EnergyBackend):
 
     def bind(self, system, state):
         return BrittleTarget(system, state, self.config)
-'''
+"""
 
 
 @pytest.fixture

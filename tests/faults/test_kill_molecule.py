@@ -15,7 +15,14 @@ TRAINING = ("batch_size=32", "learning_rate=5e-3", "warmup_steps=20", "ema_decay
 ARGUMENTS = {
     "simulate": ["--system=ACE-NME", "--walkers=2", "--frames=300", "-ssimulation.block_frames=30"]
     + [f"-sdynamics.{option}" for option in DYNAMICS],
-    "train": ["--data=simulate", "--model=egnn", "-smodel.layers=2", "-smodel.width=16", "--steps=800", "-straining.log_every=50"]
+    "train": [
+        "--data=simulate",
+        "--model=egnn",
+        "-smodel.layers=2",
+        "-smodel.width=16",
+        "--steps=800",
+        "-straining.log_every=50",
+    ]
     + [f"-straining.{option}" for option in TRAINING],
     "sample": ["--checkpoint=train/checkpoint", "--system=ACE-NME", "-n", "44", "-ssampling.block_size=8"]
     + ["--integrator=rk4", "-sintegrator.steps=10"],

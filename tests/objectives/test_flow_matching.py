@@ -81,7 +81,9 @@ def flow(field, *, d=None, std=1.0, scale=1.0):
 
 
 def matching(**options):
-    return FlowMatching(FlowMatchingConfig(**options))
+    """The paper's objective, but for the options given."""
+    paper = {"sigma": 0.01, "coupling": "independent", "time_law": "uniform", "time_beta": 1.0}
+    return FlowMatching(FlowMatchingConfig(**{**paper, **options}))
 
 
 def keys(n, stream="train"):

@@ -15,7 +15,7 @@ from tbg_core.errors import ConfigError, TbgError
 from tbg_core.pipeline.workers import run_units, single_thread
 
 # Worker processes import what they run by name, so it lies in a module of its own.
-WORK = '''
+WORK = """
 import os, signal, time
 import torch
 from tbg_core.errors import ConfigError
@@ -41,7 +41,7 @@ def tell_and_wait(n):
 
 if __name__ == "__main__":
     list(run_units(tell_and_wait, [1, 2], 2))
-'''
+"""
 
 
 @pytest.fixture
