@@ -80,6 +80,13 @@ format: setup  ## let ruff repair what it can
 docs: setup  ## build the documentation into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+CHROMIUM ?= chromium
+
+.PHONY: picture
+picture: run  ## the picture of the README: the report of `make run` in headless Chromium
+	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 \
+		--window-size=1200,2250 --screenshot=$(CURDIR)/docs/images/report.png file://$(abspath $(OUT))/report.html
+
 .PHONY: freeze
 freeze: setup  ## print the installed versions in the form of constraints.txt
 	@$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+[a-z0-9.]*$$//'

@@ -96,7 +96,8 @@ def train(
             "energy": source.get("energy"),
             **source.get("target", {}),
         },
-        training=content,
+        # A checkpoint travels: it names its data, not where they lay.
+        training={**content, "data": [Path(folder).name for folder in data]},
         parameters=sum(p.numel() for p in clean.parameters()),
         versions=read_provenance(out).get("versions", {}),
     )

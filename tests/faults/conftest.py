@@ -147,8 +147,10 @@ class Toy:
             ],
             "train": ["--data=simulate", "--model=mlp", "--prior=gaussian", "--steps=30", "-smodel.width=8"]
             + [f"-straining.{o}" for o in ("batch_size=16", "log_every=5", "checkpoint_every=10", "warmup_steps=5")],
-            "sample": [*TOY, "--checkpoint=train/checkpoint", "-n", "28", "-ssampling.block_size=8"]
-            + ["--integrator=rk4", "-sintegrator.steps=8", "--likelihood=augmented"],
+            "sample": [
+                *(*TOY, "--checkpoint=train/checkpoint", "-n", "28", "-ssampling.block_size=8"),
+                *("--integrator=rk4", "-sintegrator.steps=8", "--likelihood=augmented"),
+            ],
         }
         return [stage, *arguments[stage], f"--out={stage}", "--threads=1", "--seed=5", "--quiet", *more]
 

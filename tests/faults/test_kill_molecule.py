@@ -24,8 +24,10 @@ ARGUMENTS = {
         "-straining.log_every=50",
     ]
     + [f"-straining.{option}" for option in TRAINING],
-    "sample": ["--checkpoint=train/checkpoint", "--system=ACE-NME", "-n", "44", "-ssampling.block_size=8"]
-    + ["--integrator=rk4", "-sintegrator.steps=10"],
+    "sample": [
+        *("--checkpoint=train/checkpoint", "--system=ACE-NME", "-n", "44", "-ssampling.block_size=8"),
+        *("--integrator=rk4", "-sintegrator.steps=10"),
+    ],
 }
 
 

@@ -18,31 +18,40 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+SLOW = (
+    "lightning_fabric",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
+    "safetensors.torch",
+    "scipy.integrate",
+    "scipy.ndimage",
+    "scipy.stats",
+    "torch._dynamo",
+    "tbg_core.cli.run",
+    "tbg_core.pipeline.reweight",
+    "tbg_core.pipeline.run",
+    "tbg_core.report.build",
+    "tbg_openmm.config",
+    "tbg_openmm.peptide",
+    "tbg_openmm.trajectory",
+    "tbg_solvers.adaptive",
+    "tbg_solvers.fixed",
+    "tbg_toys.double_well",
+    "tbg_toys.exact_sampler",
+    "tbg_toys.mlp",
+)
+"""What the toy pipeline imports: without one of these each command takes longer, and works all the same."""
+
 
 def prepare(more: list[str]) -> None:
-    """Imports everything that the toy pipeline needs, and ``more`` modules, and runs none of it."""
-    import matplotlib as mpl
-    import torch
-
-    mpl.use("Agg")
-    torch.set_num_threads(1)
-    import lightning_fabric  # noqa: F401
-    import matplotlib.figure
-    import tbg_solvers.plugin
-    import tbg_toys.double_well
-    import tbg_toys.exact_sampler
-    import tbg_toys.mlp
-    import torch._dynamo
-
-    import tbg_core.cli.run
-    import tbg_core.pipeline.reweight
-    import tbg_core.pipeline.run
-    import tbg_core.report.build
-    from tbg_core.registry import get_registry
-
-    get_registry()
-    for module in more:
+    """Imports what every command needs, and ``more`` modules, and runs none of it."""
+    os.environ["MPLBACKEND"] = "Agg"
+    for module in (*SLOW, *more):
         import_module(module)
+    torch = import_module("torch")
+    torch.set_num_threads(1)
+    import_module("tbg_core.registry").get_registry()
 
 
 def kill_at(rename: int, name: str, how: str) -> None:
@@ -94,10 +103,16 @@ def work(job: dict[str, Any]) -> int:
     return 0
 
 
+def answer(what: object) -> None:
+    """One line to whoever asked."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 def serve() -> None:
     """Answers jobs until stdin is closed."""
     prepare(sys.argv[1:])
-    print("ready", flush=True)
+    answer("ready")
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
@@ -111,9 +126,9 @@ def serve() -> None:
         # Both set the group, so that it exists whoever is first; the child may even have ended.
         with suppress(OSError):
             os.setpgid(pid, pid)
-        print(pid, flush=True)
+        answer(pid)
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        answer(os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":

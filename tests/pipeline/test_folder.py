@@ -87,9 +87,13 @@ def test_the_clock_adds_up_attempts_and_counts_those_that_failed(tmp_path):
         time.sleep(0.05)
     once = read_provenance(tmp_path)["seconds"]["train"]
     assert 0.05 <= once < 5.0
-    with pytest.raises(ZeroDivisionError), StageClock(tmp_path).measure("train"):
+
+    def fail():
         time.sleep(0.05)
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), StageClock(tmp_path).measure("train"):
+        fail()
     twice = read_provenance(tmp_path)["seconds"]["train"]
     assert once + 0.05 <= twice < 10.0
     clock.add("report", 1.5)

@@ -83,7 +83,7 @@ def test_an_interrupted_reweighting_is_completed(tiny_run, tmp_path):
     (parts / "metrics.json").unlink()
     with pytest.raises(StorageError, match="earlier job"):
         redo(tiny_run.samples, {"temperature_K": 400.0}, parts)
-    with pytest.raises(StorageError, match="temperature_K: was 400.0, now 410.0"):
+    with pytest.raises(StorageError, match=r"temperature_K: was 400\.0, now 410\.0"):
         redo(tiny_run.samples, {"temperature_K": 410.0}, parts, resume=True)
     redo(tiny_run.samples, {"temperature_K": 400.0}, parts, resume=True)
     for path in (whole / "ensemble").iterdir():

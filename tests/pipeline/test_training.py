@@ -91,7 +91,7 @@ def test_steps_reduce_the_loss(fit):
 
 
 def test_a_loss_that_is_not_finite_ends_the_job_and_keeps_the_last_state(fit):
-    with pytest.raises(NumericalError, match="training loss became .* at step") as caught:
+    with pytest.raises(NumericalError, match=r"training loss became .* at step") as caught:
         fit("broken", steps=50, checkpoint_every=1, learning_rate=1e30, warmup_steps=3, gradient_clip=1e30)
     assert "learning_rate" in caught.value.fix
     state = load_file(fit.folder / "broken" / FILE)

@@ -49,9 +49,9 @@ def test_drawing_and_evaluating_agree(log_q, exact):
 @pytest.mark.parametrize(
     ("integrator", "likelihood", "tolerance"),
     [
-        (TIGHT, "quadrature", 1e-4),  # of 21 divergences along the path
+        (TIGHT, "quadrature", 5e-4),  # of 21 divergences along the path
         ({"name": "rk4", "steps": 100}, "augmented", 1e-5),
-        ({"name": "rk4", "steps": 100}, "quadrature", 1e-4),
+        ({"name": "rk4", "steps": 100}, "quadrature", 5e-4),
         ({"name": "heun", "steps": 400}, "augmented", 1e-3),
         ({"name": "heun", "steps": 400}, "quadrature", 1e-3),
         ({"name": "dopri5"}, "augmented", 1e-3),
