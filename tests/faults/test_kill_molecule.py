@@ -11,7 +11,7 @@ import pytest
 
 STAGES = ("simulate", "train", "sample")
 DYNAMICS = ("temperatures_K=[]", "heating_ps=0.1", "equilibration_ps=0.2", "frame_interval_ps=0.2")
-TRAINING = ("batch_size=32", "learning_rate=5e-3", "warmup_steps=20", "ema_decay=0.99", "checkpoint_every=100")
+TRAINING = ("batch_size=32", "learning_rate=5e-3", "warmup_steps=20", "ema_decay=0.99", "checkpoint_every=50")
 ARGUMENTS = {
     "simulate": ["--system=ACE-NME", "--walkers=2", "--frames=300", "-ssimulation.block_frames=30"]
     + [f"-sdynamics.{option}" for option in DYNAMICS],
@@ -20,8 +20,11 @@ ARGUMENTS = {
         "--model=egnn",
         "-smodel.layers=2",
         "-smodel.width=16",
-        "--steps=2500",
+        "--steps=800",
         "-straining.log_every=50",
+        # The paper's objective: in few steps it gives more valid molecules than the default.
+        "-sobjective.sigma=0.01",
+        "-sobjective.time_law=uniform",
     ]
     + [f"-straining.{option}" for option in TRAINING],
     "sample": [
@@ -44,7 +47,7 @@ def test_killed_at_random_times(molecular_commands, same_as, tmp_path):
         assert attempt.code == 0, attempt.stderr
         seconds[stage] = attempt.seconds
     # Short as it is, the training gives molecules whose energies are computed.
-    assert json.loads((whole / "sample" / "metrics.json").read_text())["valid"] > 5
+    assert json.loads((whole / "sample" / "metrics.json").read_text())["valid"] > 10
     rng = np.random.default_rng(12)
     struck = 0
     for stage in STAGES:
