@@ -100,11 +100,15 @@ def _begin_worker() -> None:
     import torch
 
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
-    """Ends this worker when the process that started it is gone: the pool would wait for work for ever."""
+def end_with_parent() -> None:
+    """Lets this worker end when the process that started it is gone: its pool would wait for work for ever."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -9,13 +9,15 @@ import openmm
 import torch
 
 from tbg_core.contracts.energy import Target, ThermodynamicState
-from tbg_openmm.evaluation import Evaluator, LocalEvaluator, WorkerEvaluator
+from tbg_core.pipeline.evaluation import WorkerEvaluator
+from tbg_openmm.evaluation import LocalEvaluator, from_xml
 from tbg_openmm.topology import to_topology
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tbg_core.molecule import Molecule
+    from tbg_core.pipeline.evaluation import Evaluator
     from tbg_openmm.platforms import PlatformChoice
 
 
@@ -49,7 +51,9 @@ class OpenMMTarget(Target):
         self.friction_per_ps = friction_per_ps
         self._description = description or {}
         self._evaluator: Evaluator = (
-            WorkerEvaluator(openmm_system, platform, workers) if workers else LocalEvaluator(openmm_system, platform)
+            WorkerEvaluator(from_xml, (openmm.XmlSerializer.serialize(openmm_system), platform), workers, "OpenMM")
+            if workers
+            else LocalEvaluator(openmm_system, platform)
         )
 
     def _evaluate(self, x: Tensor, *, gradient: bool) -> tuple[Tensor, Tensor | None]:
