@@ -1,0 +1,167 @@
+"""Batched energies, forces and Langevin dynamics of one molecule in one force field."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+import torch
+
+from tbg_core.errors import EnergyError
+from tbg_core.units import thermal_energy
+from tbg_openmm.engine.noise import normals
+from tbg_openmm.engine.torch_energy import TorchEnergy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tbg_openmm.engine.parameters import ForceFieldParameters
+
+Backend = Literal["auto", "native", "torch"]
+# Rows that torch evaluates together, always this many, so that a row's result does not depend on the others.
+_BLOCK: Final = 128
+
+
+class Engine:
+    """Evaluates many conformations of one molecule at once.
+
+    A row's numbers depend on that row alone: not on the other rows, on their number, or on the number of threads.
+    A row that is not finite, or whose energy is not, gets nan and does not disturb the others.
+
+    Args:
+        parameters: The force field, from :func:`~tbg_openmm.engine.compile_system`.
+        dtype: Arithmetic: float32 or float64. Energies are summed and returned in float64.
+        device: ``"cpu"`` or a CUDA device; only the torch backend leaves the CPU.
+        backend: ``"native"`` (C++, compiled on first use), ``"torch"``, or ``"auto"``: native where it works.
+        threads: Threads of the native backend.
+
+    Attributes:
+        backend: ``"native"`` or ``"torch"``.
+
+    Raises:
+        EnergyError: If the backend asked for does not work here.
+    """
+
+    def __init__(
+        self,
+        parameters: ForceFieldParameters,
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
+        backend: Backend = "auto",
+        threads: int = 1,
+    ) -> None:
+        if dtype not in {torch.float32, torch.float64}:
+            raise EnergyError(f"The energy engine computes in float32 or float64, not in {dtype}.")
+        self.parameters = parameters
+        self.dtype = dtype
+        self.device = torch.device(device)
+        self.threads = threads
+        self.backend: Literal["native", "torch"] = "torch"
+        self._torch = TorchEnergy(parameters, dtype, self.device)
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms N."""
+        return self.parameters.n_atoms
+
+    def energy(self, x: Tensor) -> Tensor:
+        """Potential energies.
+
+        Args:
+            x: Conformations [B, N, 3], nm.
+
+        Returns:
+            [B], kJ/mol, float64; nan where it is not finite.
+        """
+        return self._evaluate(x, forces=False)[0]
+
+    def energy_and_forces(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Potential energies and forces.
+
+        Args:
+            x: Conformations [B, N, 3], nm.
+
+        Returns:
+            Energies [B], kJ/mol, float64, and forces [B, N, 3], kJ/mol/nm, in ``dtype``; both nan in rows where
+            either is not finite.
+        """
+        return self._evaluate(x, forces=True)
+
+    def langevin(
+        self,
+        x: Tensor,
+        v: Tensor,
+        temperature_K: Tensor,
+        steps: int,
+        timestep_ps: float,
+        friction_per_ps: float,
+        keys: tuple[int, Tensor],
+        first_step: int = 0,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Langevin-middle dynamics, discretised as OpenMM's LangevinMiddleIntegrator without constraints.
+
+        A step is ``v += dt F/m; x += dt v/2; v = c v + sqrt(1 - c^2) sqrt(kT/m) xi; x += dt v/2`` with
+        ``c = exp(-friction dt)``. The noise is a function of (seed, stream of the row, number of the step, degree of
+        freedom), so n steps and then m more are bitwise the same as n + m. Source: Zhang et al., J. Phys. Chem. A
+        123, 6056 (2019).
+
+        Args:
+            x: Positions [B, N, 3], nm.
+            v: Velocities [B, N, 3], nm/ps.
+            temperature_K: Temperature of each row [B].
+            steps: How many steps.
+            timestep_ps: Time step.
+            friction_per_ps: Friction.
+            keys: Seed, and one stream per row [B], int64.
+            first_step: Number of the first step, which goes on counting over calls.
+
+        Returns:
+            Positions and velocities after the last step, in ``dtype``, and the energies there [B], kJ/mol, float64.
+            A row that blew up is nan.
+        """
+        seed, streams = keys
+        x, v = self._rows(x).clone(), self._rows(v).clone()
+        masses = torch.as_tensor(self.parameters.masses, device=self.device)[:, None]
+        kT = thermal_energy(1.0) * temperature_K.to(self.device, torch.float64)[:, None, None]
+        decay = math.exp(-friction_per_ps * timestep_ps)
+        kick = (timestep_ps / masses).to(self.dtype)
+        spread = ((1 - decay * decay) * kT / masses).sqrt().to(self.dtype)
+        names = streams.cpu().numpy()
+        for step in range(first_step, first_step + steps):
+            v += kick * self._evaluate(x, forces=True)[1]
+            x += (0.5 * timestep_ps) * v
+            noise = normals(seed, names, step, 3 * self.n_atoms).reshape(x.shape)
+            v = decay * v + spread * torch.as_tensor(noise, dtype=self.dtype, device=self.device)
+            x += (0.5 * timestep_ps) * v
+        return x, v, self.energy(x)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        """Rows in the engine's arithmetic; from float64 to float32 relative to the first atom, which saves digits."""
+        if x.ndim != 3 or x.shape[1:] != (self.n_atoms, 3):  # noqa: PLR2004
+            raise EnergyError(f"Expected conformations [B, {self.n_atoms}, 3], got {tuple(x.shape)}.")
+        return x.detach().to(self.device, self.dtype)
+
+    def _evaluate(self, x: Tensor, *, forces: bool) -> tuple[Tensor, Tensor]:
+        if x.dtype == torch.float64 and self.dtype == torch.float32:
+            x = x - x[:, :1]
+        rows = self._rows(x)
+        u = torch.empty(len(rows), dtype=torch.float64, device=self.device)
+        f = torch.empty_like(rows) if forces else rows.new_empty(0, self.n_atoms, 3)
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            n = len(block)
+            padded = torch.cat([block, block[-1:].expand(_BLOCK - n, -1, -1)]).permute(2, 1, 0).contiguous()
+            padded.requires_grad_(forces)
+            with torch.set_grad_enabled(forces):
+                energies = self._torch.energy(padded)
+            u[start : start + n] = energies.detach()[:n]
+            if forces:
+                (gradient,) = torch.autograd.grad(energies.sum(), padded)
+                f[start : start + n] = -gradient.permute(2, 1, 0)[:n]
+        bad = ~torch.isfinite(u)
+        if forces:
+            bad |= ~torch.isfinite(f).all(dim=-1).all(dim=-1)
+            f[bad] = math.nan
+        u[bad] = math.nan
+        return u, f
