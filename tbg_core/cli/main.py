@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from tbg_core.cli.failures import report_failure, report_interrupt, show_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 PIPELINE = "The main job, and its stages"
 LOOK = "What there is, and whether it works"
@@ -31,17 +31,20 @@ class Verb(NamedTuple):
     panel: str
 
 
+Entry = Union[Verb, "Mapping[str, Any]"]
+"""A command, or the table of a group."""
+
 VERBS: Final[dict[str, Verb]] = {
-    "run": Verb("run", "From nothing to a reweighted ensemble and its report.", PIPELINE),
-    "simulate": Verb("simulate", "Make training data by molecular dynamics.", PIPELINE),
-    "train": Verb("train", "Train a model on simulations.", PIPELINE),
-    "sample": Verb("sample", "Draw samples from a trained model, and weight them.", PIPELINE),
-    "reweight": Verb("reweight", "Weight the samples of a run for another energy.", PIPELINE),
-    "report": Verb("report", "Write the report of a run again.", PIPELINE),
-    "components": Verb("components", "List the components, show the options of one.", LOOK),
-    "plugins": Verb("plugins", "List the plugins, and what is wrong with them.", LOOK),
-    "config": Verb("config", "Complete a config file; print its schema.", LOOK),
-    "doctor": Verb("doctor", "Check the installation.", LOOK),
+    "run": Verb("tbg_core.cli.run:app", "From nothing to a reweighted ensemble and its report.", PIPELINE),
+    "simulate": Verb("tbg_core.cli.simulate:app", "Make training data by molecular dynamics.", PIPELINE),
+    "train": Verb("tbg_core.cli.train:app", "Train a model on simulations.", PIPELINE),
+    "sample": Verb("tbg_core.cli.sample:app", "Draw samples from a trained model, and weight them.", PIPELINE),
+    "reweight": Verb("tbg_core.cli.reweight:app", "Weight the samples of a run for another energy.", PIPELINE),
+    "report": Verb("tbg_core.cli.report:app", "Write the report of a run again.", PIPELINE),
+    "components": Verb("tbg_core.cli.components:app", "List the components, show the options of one.", LOOK),
+    "plugins": Verb("tbg_core.cli.plugins:app", "List the plugins, and what is wrong with them.", LOOK),
+    "config": Verb("tbg_core.cli.config:app", "Complete a config file; print its schema.", LOOK),
+    "doctor": Verb("tbg_core.cli.doctor:app", "Check the installation.", LOOK),
 }
 
 EPILOG: Final = """[b]Examples[/b]
@@ -58,31 +61,45 @@ Any verb explains itself: [b]tbg run --help[/b]. Set TBG_DEBUG=1 to see where an
 
 
 class LazyGroup(TyperGroup):
-    """Lists the verbs from a table and imports a verb's module when it is used."""
+    """Lists commands from a table and imports the one that is used.
 
+    Attributes:
+        table: Word -> a command, or a deeper table for a group.
+    """
+
+    table: Mapping[str, Entry]
     _listing = False
 
+    def entry(self, word: str) -> Entry | None:
+        """What the table says of a word."""
+        return self.table.get(word)
+
     def list_commands(self, ctx: Any) -> list[str]:
-        """Our verbs in the order of work, then those of plugins."""
-        return [*VERBS, *(name for name in self._from_plugins() if name not in VERBS)]
+        """The words of the table, in its order."""
+        return [word for word in self.table if word]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command, or in a listing only its name and summary."""
-        verb = VERBS.get(cmd_name)
-        if verb is not None:
-            verb = verb._replace(target=f"tbg_core.cli.{verb.target}:app")
-        else:
-            verb = self._from_plugins().get(cmd_name)
-        if verb is None:
+        entry = self.entry(cmd_name)
+        if entry is None:
             return None
+        if not isinstance(entry, Verb):
+            return _plugin_group(cmd_name, entry)
         if self._listing:
-            return TyperCommand(cmd_name, help=verb.summary, rich_help_panel=verb.panel, rich_markup_mode="rich")
-        command = _load(verb.target)
+            return TyperCommand(cmd_name, help=entry.summary, rich_help_panel=entry.panel, rich_markup_mode="rich")
+        command = _load(entry.target)
         command.name = cmd_name
         return command
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments begin with; to a word that is none, the close ones are shown."""
+        if args and self.entry(args[0]) is None:
+            # Typer suggests among these names; commands themselves are never looked up here.
+            self.commands = cast("Any", dict.fromkeys(self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Writes the help without importing the verbs."""
+        """Writes the help without importing the commands."""
         self._listing = True
         try:
             super().format_help(ctx, formatter)
@@ -96,11 +113,49 @@ class LazyGroup(TyperGroup):
         except KeyboardInterrupt:
             raise Interrupted from None
 
-    @staticmethod
-    def _from_plugins() -> dict[str, Verb]:
-        from tbg_core.registry import get_registry
 
-        return {c.name: Verb(c.target, c.summary, PLUGINS) for c in get_registry().commands()}
+class RootGroup(LazyGroup):
+    """``tbg`` itself: our verbs in the order of work, then what plugins add."""
+
+    @property
+    def table(self) -> Mapping[str, Entry]:  # type: ignore[override]
+        """Made when the help is asked for."""
+        return {**VERBS, **_tree()}
+
+    def entry(self, word: str) -> Entry | None:
+        """One of our verbs without looking for plugins, or else what they say."""
+        return VERBS.get(word) or _tree().get(word)
+
+
+def _tree() -> dict[str, Entry]:
+    """Commands of plugins by their words; the entry ``""`` of a group describes it."""
+    from tbg_core.registry import get_registry
+
+    root: dict[str, Any] = {}
+    for command in get_registry().commands(reserved=VERBS):
+        *groups, last = command.name.split(" ") if command.target else (*command.name.split(" "), "")
+        place = root
+        for word in groups:
+            place = place.setdefault(word, {})
+        place[last] = Verb(command.target, command.summary, PLUGINS)
+    return root
+
+
+def _plugin_group(name: str, table: Mapping[str, Entry]) -> LazyGroup:
+    """The group of the commands of plugins that begin with one word."""
+    described = table.get("")
+    words = ", ".join(word for word in table if word)
+    summary = described.summary if isinstance(described, Verb) else f"From plugins: {words}."
+    group = LazyGroup(
+        name=name,
+        help=summary,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        rich_help_panel=PLUGINS,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    group.table = table
+    return group
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error
@@ -134,7 +189,7 @@ def _version(value: bool) -> None:
 def _application() -> typer.Typer:
     app = typer.Typer(
         name="tbg",
-        cls=LazyGroup,
+        cls=RootGroup,
         no_args_is_help=True,
         add_completion=True,
         rich_markup_mode="rich",

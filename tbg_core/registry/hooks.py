@@ -27,8 +27,10 @@ class CommandSpec:
     """A command that a plugin adds to ``tbg``, described without importing it.
 
     Attributes:
-        name: What the user types after ``tbg``.
-        target: ``"module:app"``, a Typer application or a function; imported when the command is used.
+        name: What the user types after ``tbg``: one word, or several for a command in a group, as in
+            ``"bench energy"``. Groups of several plugins that have the same name are one group.
+        target: ``"module:app"``, a Typer application or a function; imported when the command is used. With
+            ``""`` the name is that of a group, which ``summary`` describes.
         summary: One line for ``tbg --help``.
     """
 
@@ -79,7 +81,7 @@ class Hooks:
 
     @hookspec
     def tbg_commands(self) -> Iterable[CommandSpec | tuple[str, str] | tuple[str, str, str]]:
-        """Commands to mount under ``tbg``: (name, ``"module:app"``, summary)."""
+        """Commands to add to ``tbg``: (name, ``"module:app"``, summary); see :class:`CommandSpec`."""
         raise NotImplementedError
 
     @hookspec

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tbg_core.contracts import KINDS
 from tbg_core.errors import PluginError, TbgError, UnknownComponentError
-from tbg_core.registry.hooks import CommandSpec
+from tbg_core.registry.commands import arrange, as_command
 from tbg_core.registry.loader import (
     PluginRecord,
     PluginWarning,
@@ -22,11 +22,12 @@ from tbg_core.registry.naming import FIRST_PARTY, did_you_mean, same_distributio
 from tbg_core.registry.spec import ComponentSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     import pluggy
 
     from tbg_core.config.base import ComponentConfig
+    from tbg_core.registry.hooks import CommandSpec
     from tbg_core.registry.references import Reference
 
 
@@ -164,24 +165,46 @@ class Registry:
         A plugin that raises is recorded and warned about, and the others are still called. An expected
         error (:class:`TbgError`) is treated the same way: no hook may end a run.
         """
-        results: list[Any] = []
+        return [result for _, result in self.call_by_plugin(hook, **arguments)]
+
+    def call_by_plugin(self, hook: str, **arguments: Any) -> list[tuple[PluginRecord, Any]]:
+        """As :meth:`call`, each result with the plugin that gave it."""
+        results: list[tuple[PluginRecord, Any]] = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             record = next(r for r in self.plugins if r.name == implementation.plugin_name)
             try:
                 given = implementation.function(*(arguments[a] for a in implementation.argnames))
-                results.extend(given or ())
+                results.extend((record, result) for result in given or ())
             except Exception as error:  # noqa: BLE001 - see above
-                problem(record, f"{hook} failed: {describe(error)}", error)
-                warnings.warn(record.warning(), PluginWarning, stacklevel=2)
+                self._complain(record, f"{hook} failed: {describe(error)}", error)
         return results
 
-    def commands(self) -> list[CommandSpec]:
-        """Commands of plugins, sorted by name; the first of two of one name counts."""
-        found: dict[str, CommandSpec] = {}
-        for item in self.call("tbg_commands"):
-            command = item if isinstance(item, CommandSpec) else CommandSpec(*item)
-            found.setdefault(command.name, command)
-        return [found[name] for name in sorted(found)]
+    def commands(self, reserved: Container[str] = ()) -> list[CommandSpec]:
+        """Commands of plugins, sorted by name; one that is malformed or taken is recorded and left out.
+
+        Args:
+            reserved: First words that are not for plugins.
+        """
+        given = []
+        for record, item in self.call_by_plugin("tbg_commands"):
+            try:
+                given.append((record, as_command(item)))
+            except PluginError as error:
+                self._complain(record, str(error), error)
+        found = []
+        for record, result in arrange(given, reserved):
+            if isinstance(result, str):
+                self._complain(record, result)
+            else:
+                found.append(result)
+        return sorted(found, key=lambda command: command.name)
+
+    @staticmethod
+    def _complain(record: PluginRecord, text: str, cause: BaseException | None = None) -> None:
+        """Records a problem found after loading, once, and warns of it."""
+        if " ".join(text.split()) not in record.problems:
+            problem(record, text, cause)
+            warnings.warn(record.warning(), PluginWarning, stacklevel=3)
 
     def _collect(self, record: PluginRecord) -> None:
         for implementation in self._manager.hook.tbg_components.get_hookimpls():
