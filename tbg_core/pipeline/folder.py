@@ -8,23 +8,30 @@ import sys
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tbg_core.errors import StorageError
 from tbg_core.storage.atomic import read_json, write_json, write_text
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 CONFIG, PROVENANCE = "config.yaml", "provenance.json"
 
 
-def open_folder(out: Path, content: dict[str, Any], *, resume: bool) -> None:
+def open_folder(
+    out: Path, content: dict[str, Any], *, resume: bool, growing: Mapping[str, int] | None = None
+) -> None:
     """Prepares ``out`` for a job described by ``content`` (written as config.yaml).
 
     Args:
         out: The folder; created if need be.
         content: Everything that the results depend on, as plain data.
         resume: Go on with a job that was begun there.
+        growing: Dotted keys of numbers that may be raised in a job begun earlier, with the unit that what is there
+            must be a multiple of.
 
     Raises:
         StorageError: If the folder holds something else, another job's settings, or cannot be written.
@@ -40,11 +47,15 @@ def open_folder(out: Path, content: dict[str, Any], *, resume: bool) -> None:
         except yaml.YAMLError as error:
             raise StorageError(f"{config} is damaged: {error}.") from error
         changed = _differences(earlier, content)
-        if changed:
+        grown = {path for path, unit in (growing or {}).items() if _may_grow(*changed.get(path, (0, 0)), unit)}
+        lines = [f"{path}: was {was!r}, now {now!r}" for path, (was, now) in changed.items() if path not in grown]
+        if lines:
             raise StorageError(
-                f"{out} was begun with other settings ({'; '.join(changed[:3])}).",
+                f"{out} was begun with other settings ({'; '.join(lines[:3])}).",
                 fix="Resume with the same settings, or choose another --out.",
             )
+        if grown & changed.keys():
+            write_text(config, yaml.safe_dump(content, sort_keys=False))
         return
     if out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise StorageError(f"{out} is not empty and holds no tbg job.", fix="Choose another --out folder.")
@@ -81,11 +92,18 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _differences(earlier: Any, now: Any, path: str = "") -> list[str]:
+def _differences(earlier: Any, now: Any, path: str = "") -> dict[str, tuple[Any, Any]]:
+    """Dotted path -> what was there and what is, for everything that differs."""
     if isinstance(earlier, dict) and isinstance(now, dict):
-        return [
-            line
+        return {
+            inner: pair
             for key in sorted(earlier.keys() | now.keys())
-            for line in _differences(earlier.get(key), now.get(key), f"{path}.{key}" if path else str(key))
-        ]
-    return [] if earlier == now else [f"{path}: was {earlier!r}, now {now!r}"]
+            for inner, pair in _differences(
+                earlier.get(key), now.get(key), f"{path}.{key}" if path else str(key)
+            ).items()
+        }
+    return {} if earlier == now else {path: (earlier, now)}
+
+
+def _may_grow(was: Any, now: Any, unit: int) -> bool:
+    return isinstance(was, int) and isinstance(now, int) and now > was and was % unit == 0

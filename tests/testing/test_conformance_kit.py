@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tbg_core.contracts.dynamics import Block, Dynamics, Walker
+from tbg_core.contracts.dynamics import Block, Dynamics, Simulation
 from tbg_core.contracts.energy import EnergyBackend, Target, ThermodynamicState
 from tbg_core.contracts.field import Symmetry, VectorField
 from tbg_core.contracts.integrator import Integrator, Solution
@@ -270,28 +270,45 @@ def test_integrator(test):
     fails(Kit(), test)
 
 
-class Forgetful(Walker):
+class Forgetful(Simulation):
     """Keeps its random stream in memory, so that a lost block cannot be made again."""
 
     def __init__(self, target):
         self.target = target
         self.stream = np.random.default_rng(0)
 
-    def start(self, seed, walker):
-        return {"x": np.full(2, float(walker))}
+    def start(self, seed, walkers):
+        return {"x": np.array([[float(walker)] * 2 for walker in walkers])}
 
-    def advance(self, state, frames, seed, walker, block):
-        x = self.stream.standard_normal((frames, 2)).astype(np.float32)
-        u = self.target.reduced_energy(torch.from_numpy(x)).numpy()
-        return Block(x, u, {}, {"x": x[-1].astype(np.float64)})
+    def advance(self, state, frames, seed, walkers, block):
+        x = self.draw(frames, walkers, block).astype(np.float32)
+        u = [self.target.reduced_energy(torch.from_numpy(rows)).numpy() for rows in x]
+        return Block(x, np.stack(u), {}, {"x": x[:, -1].astype(np.float64)})
+
+    def draw(self, frames, walkers, block):
+        return self.stream.standard_normal((len(walkers), frames, 2))
 
 
-def test_dynamics():
+class Crowded(Forgetful):
+    """One stream for all walkers that are moved together."""
+
+    def draw(self, frames, walkers, block):
+        return np.random.default_rng([block, *walkers]).standard_normal((len(walkers), frames, 2))
+
+
+@pytest.mark.parametrize(
+    ("simulation", "broken"),
+    [
+        (Forgetful, "test_lost_blocks_can_be_made_again_by_another_process"),
+        (Crowded, "test_walkers_do_not_see_each_other"),
+    ],
+)
+def test_dynamics(simulation, broken):
     class Engine(Dynamics):
         frame_interval_ps = 1.0
 
         def bind(self, target):
-            return Forgetful(target)
+            return simulation(target)
 
     class Kit(DynamicsConformance):
         def make(self):
@@ -301,4 +318,4 @@ def test_dynamics():
             return Bowl("none")
 
     Kit().test_block_has_the_stated_form()
-    fails(Kit(), "test_lost_blocks_can_be_made_again_by_another_process")
+    fails(Kit(), broken)

@@ -62,7 +62,7 @@ molecule = PeptideSource(PeptideConfig(sequence="ACE-NME")).build()
 dynamics = OpenMMDynamics(OpenMMDynamicsConfig.model_validate_json(sys.argv[1]))
 target = OpenMMBackend(OpenMMConfig(platform=sys.argv[4])).bind(molecule, ThermodynamicState(300.0))
 with target, dynamics.bind(target) as walker:
-    block = walker.advance(dict(np.load(sys.argv[2])), 4, seed=7, walker=1, block=1)
+    block = walker.advance(dict(np.load(sys.argv[2])), 4, seed=7, walkers=[1], block=1)
 state = {"state." + name: value for name, value in block.state.items()}
 np.savez(sys.argv[3], positions=block.positions, reduced_energy=block.reduced_energy, **state)
 """
@@ -73,8 +73,8 @@ def test_a_block_made_again_by_a_fresh_process_is_bitwise_the_same(nma, tmp_path
     config = OpenMMDynamicsConfig(**SHORT, temperatures_K=LADDER)
     target = OpenMMBackend(OpenMMConfig(platform=platform)).bind(nma, ThermodynamicState(300.0))
     with target, OpenMMDynamics(config).bind(target) as walker:
-        first = walker.advance(walker.start(7, 1), 4, seed=7, walker=1, block=0)
-        second = walker.advance(first.state, 4, seed=7, walker=1, block=1)
+        first = walker.advance(walker.start(7, [1]), 4, seed=7, walkers=[1], block=0)
+        second = walker.advance(first.state, 4, seed=7, walkers=[1], block=1)
     np.savez(tmp_path / "state.npz", **first.state)
     files = [str(tmp_path / "state.npz"), str(tmp_path / "again.npz")]
     subprocess.run([sys.executable, "-c", FRESH_PROCESS, config.model_dump_json(), *files, platform], check=True)
@@ -91,17 +91,19 @@ def test_statistics_count_what_happened(nma):
     config = OpenMMDynamicsConfig(**SHORT, temperatures_K=LADDER)
     target = OpenMMBackend(OpenMMConfig()).bind(nma, ThermodynamicState(300.0))
     with target, OpenMMDynamics(config).bind(target) as walker:
-        state = walker.start(3, 0)
-        assert np.array_equal(state["temperatures_K"], LADDER)
-        block = walker.advance(state, 5, seed=3, walker=0, block=0)
+        state = walker.start(3, [0])
+        assert np.array_equal(state["temperatures_K"], [LADDER])
+        block = walker.advance(state, 5, seed=3, walkers=[0], block=0)
     statistics = block.statistics
     # Two rounds per frame, in which the pairs take turns.
-    assert statistics["exchange_attempts"].tolist() == [5.0, 5.0]
+    assert statistics["exchange_attempts"].tolist() == [[5.0, 5.0]]
     assert (statistics["exchange_accepts"] <= statistics["exchange_attempts"]).all()
-    assert statistics["replica"].shape == (5,)
-    assert sorted(block.state["replica"]) == [0, 1, 2]
+    assert statistics["replica"].shape == (1, 5)
+    assert statistics["rung_energies"].shape == (1, 5, 3)
+    assert sorted(block.state["replica"][0]) == [0, 1, 2]
+    assert block.state["steps"] == state["steps"] + 100
     assert block.state["exchanges"] == state["exchanges"] + 10
-    assert np.abs(block.state["positions"].mean(axis=1)).max() < 1e-12
+    assert np.abs(block.state["positions"].mean(axis=2)).max() < 1e-12
 
 
 @pytest.mark.slow
@@ -121,8 +123,8 @@ def test_kinetic_energies_are_those_of_the_temperatures(nma):
     )
     target = OpenMMBackend(OpenMMConfig()).bind(nma, ThermodynamicState(300.0))
     with target, OpenMMDynamics(config).bind(target) as walker:
-        block = walker.advance(walker.start(0, 0), 50, seed=0, walker=0, block=0)
-    assert block.statistics["kinetic_temperature_K"] == pytest.approx([300.0, 360.0, 430.0], rel=0.05)
+        block = walker.advance(walker.start(0, [0]), 50, seed=0, walkers=[0], block=0)
+    assert block.statistics["kinetic_temperature_K"][0] == pytest.approx([300.0, 360.0, 430.0], rel=0.05)
     assert (block.statistics["exchange_accepts"] > 0).all()
 
 
@@ -133,12 +135,12 @@ def test_exchanges_obey_detailed_balance(gap, ratio, parity):
     beta = [1 / thermal_energy(temperature) for temperature in temperatures]
 
     class Fixed:
-        def random(self):
-            return 1 - threshold
+        def random(self, size):
+            return np.full(size, 1 - threshold)
 
     def accepts(energies):
         replicas = _replicas(temperatures, energies)
-        return replicas.exchange(Fixed())[1][0] == 1
+        return replicas.exchange([Fixed()])[1][0, 0] == 1
 
     for energies in ((0.0, gap), (gap, 0.0)):
         wanted = min(1.0, math.exp((beta[0] - beta[1]) * (energies[0] - energies[1])))
@@ -152,23 +154,23 @@ def test_exchanges_obey_detailed_balance(gap, ratio, parity):
 
 def _replicas(temperatures, energies, n_atoms=2):
     random = np.random.default_rng(0)
-    shape = (len(temperatures), n_atoms, 3)
-    replicas = Replicas.start(temperatures, random.standard_normal(shape[1:]), random.standard_normal(shape))
+    shape = (1, len(temperatures), n_atoms, 3)
+    replicas = Replicas.start(temperatures, random.standard_normal(shape[2:]), random.standard_normal(shape))
     replicas.positions += random.standard_normal(shape)
-    replicas.energies = np.array(energies, dtype=float)
+    replicas.energies = np.array([energies], dtype=float)
     return replicas
 
 
 def test_an_exchange_swaps_everything_and_keeps_the_kinetic_energies_in_proportion():
     replicas = _replicas((300.0, 400.0), (100.0, 0.0))
     x, v = replicas.positions.copy(), replicas.velocities.copy()
-    attempts, accepts = replicas.exchange(np.random.default_rng(0))
+    attempts, accepts = replicas.exchange([np.random.default_rng(0)])
     assert (attempts, accepts) == (1, 1)
-    assert np.array_equal(replicas.positions, x[::-1])
-    assert np.allclose(replicas.velocities[0], v[1] * math.sqrt(300 / 400))
-    assert np.allclose(replicas.velocities[1], v[0] * math.sqrt(400 / 300))
-    assert replicas.energies.tolist() == [0.0, 100.0]
-    assert replicas.replica.tolist() == [1, 0]
+    assert np.array_equal(replicas.positions, x[:, ::-1])
+    assert np.allclose(replicas.velocities[0, 0], v[0, 1] * math.sqrt(300 / 400))
+    assert np.allclose(replicas.velocities[0, 1], v[0, 0] * math.sqrt(400 / 300))
+    assert replicas.energies.tolist() == [[0.0, 100.0]]
+    assert replicas.replica.tolist() == [[1, 0]]
 
 
 def test_round_trips_need_both_ends():
@@ -176,16 +178,16 @@ def test_round_trips_need_both_ends():
     random = np.random.default_rng(0)
     seen = []
     for _ in range(6):  # equal energies: every attempt succeeds
-        replicas.exchange(random)
-        seen.append(replicas.replica.tolist())
+        replicas.exchange([random])
+        seen.append(replicas.replica[0].tolist())
     assert seen == [[1, 0, 2], [1, 2, 0], [2, 1, 0], [2, 0, 1], [0, 2, 1], [0, 1, 2]]
     # Replica 0 went up and came back, 2 came down from the top, where it began, 1 never reached the top.
-    assert replicas.round_trips.tolist() == [1.0, 0.0, 1.0]
+    assert replicas.round_trips.tolist() == [[1.0, 0.0, 1.0]]
 
 
 def test_the_state_holds_everything():
     replicas = _replicas(LADDER, (1.0, 2.0, 3.0))
-    replicas.exchange(np.random.default_rng(1))
+    replicas.exchange([np.random.default_rng(1)])
     again = Replicas.from_state(replicas.to_state()).to_state()
     for name, value in replicas.to_state().items():
         assert value.dtype == np.float64
@@ -211,14 +213,14 @@ def test_a_state_of_another_ladder_is_refused(nma):
     plain = OpenMMDynamics(OpenMMDynamicsConfig(**SHORT, temperatures_K=())).bind(target)
     ladder = OpenMMDynamics(OpenMMDynamicsConfig(**SHORT, temperatures_K=LADDER)).bind(target)
     with pytest.raises(ConfigError, match=r"started with temperatures \[300.0\] K"):
-        ladder.advance(plain.start(0, 0), 1, 0, 0, 0)
+        ladder.advance(plain.start(0, [0]), 1, 0, [0], 0)
 
 
 def test_a_time_step_that_is_too_long_is_named(nma):
     target = OpenMMBackend(OpenMMConfig()).bind(nma, ThermodynamicState(300.0))
     config = OpenMMDynamicsConfig(temperatures_K=(300.0, 1e9), heating_ps=0.5, equilibration_ps=1.0, timestep_fs=5.0)
-    with pytest.raises(NumericalError, match=r"blew up in .* at .* K .*Reduce dynamics.timestep_fs, which is 5"):
-        OpenMMDynamics(config).bind(target).start(0, 0)
+    with pytest.raises(NumericalError, match=r"blew up in .* at .* K. Reduce dynamics.timestep_fs, which is 5"):
+        OpenMMDynamics(config).bind(target).start(0, [0])
 
 
 def test_other_targets_are_refused(nma):

@@ -68,8 +68,8 @@ class OpenMMConfig(ComponentConfig):
         return self
 
 
-class OpenMMDynamicsConfig(ComponentConfig):
-    """Langevin dynamics with temperature replica exchange."""
+class LangevinConfig(ComponentConfig):
+    """Langevin dynamics with temperature replica exchange, whoever integrates."""
 
     timestep_fs: float = Field(1.0, gt=0, le=5.0, description="Time step (fs); bonds are not constrained.")
     friction_per_ps: float | None = Field(
@@ -82,7 +82,18 @@ class OpenMMDynamicsConfig(ComponentConfig):
         "target's temperature (300 to 620 K), denser for larger molecules; []: no replica exchange.",
     )
     exchange_interval_ps: float = Field(0.5, gt=0, description="Time between exchange attempts (ps).")
+    hydrogen_mass_amu: float | None = Field(
+        None,
+        gt=1.0,
+        description="Mass of hydrogens, taken from their neighbours (amu); changes no distribution of positions and "
+        "allows longer time steps. Left out: the real masses.",
+    )
     heating_ps: float = Field(2.0, ge=0, description="Linear heating from 10 % of each temperature (ps).")
+    scramble_ps: float = Field(
+        0.0, ge=0, description="Time at scramble_temperature_K after heating, for starts that differ (ps)."
+    )
+    scramble_temperature_K: float = Field(800.0, gt=0, description="Temperature of scrambling (K).")
+    scramble_friction_per_ps: float = Field(5.0, gt=0, description="Friction of heating and scrambling (1/ps).")
     equilibration_ps: float = Field(
         50.0, ge=0, description="Time after heating, with exchanges, before the first frame (ps)."
     )
@@ -104,3 +115,18 @@ class OpenMMDynamicsConfig(ComponentConfig):
         if self.temperatures_K != () and (round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6):
             raise ValueError("frame_interval_ps must be a multiple of exchange_interval_ps")
         return self
+
+
+class OpenMMDynamicsConfig(LangevinConfig):
+    """OpenMM's own integrator."""
+
+
+class EngineDynamicsConfig(LangevinConfig):
+    """The batched engine: all walkers and temperatures of a group are moved together."""
+
+    walkers_together: int = Field(
+        4, ge=1, le=1024, description="Walkers that one process moves at a time, and that are stored together."
+    )
+    scramble_ps: float = Field(
+        5.0, ge=0, description="Time at scramble_temperature_K after heating, for starts that differ (ps)."
+    )

@@ -1,4 +1,4 @@
-"""The ladder of replica temperatures, and exchanges between neighbours on it."""
+"""The ladder of replica temperatures, and exchanges between neighbours on it, for many walkers at a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from tbg_core.units import thermal_energy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tbg_core.contracts.dynamics import State
 
 # Alanine dipeptide: five temperatures from 300 to 620 K exchange with probability 0.45. The overlap of
@@ -28,17 +30,18 @@ def automatic_ladder(temperature_K: float, n_atoms: int) -> tuple[float, ...]:
 
 @dataclass
 class Replicas:
-    """Coordinates of every rung of the ladder, and who came from where.
+    """Coordinates of every rung of the ladder of every walker, and who came from where.
 
     Attributes:
         temperatures_K: Temperature of each rung [T].
-        positions: Coordinates at each rung [T, N, 3], nm.
-        velocities: Velocities at each rung [T, N, 3], nm/ps.
-        replica: Label of the replica at each rung [T].
-        heading: For each replica [T]: +1 after the lowest rung, -1 after the highest, 0 before either.
-        round_trips: Returns of each replica to the lowest rung after having been at the highest [T].
+        positions: Coordinates at each rung [W, T, N, 3], nm.
+        velocities: Velocities at each rung [W, T, N, 3], nm/ps.
+        replica: Label of the replica at each rung [W, T].
+        heading: For each replica [W, T]: +1 after the lowest rung, -1 after the highest, 0 before either.
+        round_trips: Returns of each replica to the lowest rung after having been at the highest [W, T].
         exchanges: Rounds of exchange so far; even and odd pairs take turns.
-        energies: Potential energy at each rung [T], kJ/mol.
+        steps: Time steps so far.
+        energies: Potential energy at each rung [W, T], kJ/mol.
     """
 
     temperatures_K: np.ndarray
@@ -48,19 +51,20 @@ class Replicas:
     heading: np.ndarray
     round_trips: np.ndarray
     exchanges: int = 0
-    energies: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    steps: int = 0
+    energies: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     @classmethod
-    def start(cls, temperatures_K: tuple[float, ...], positions: np.ndarray, velocities: np.ndarray) -> Replicas:
-        """Replicas that have not moved, all at ``positions`` [N, 3]."""
-        rungs = len(temperatures_K)
+    def start(cls, temperatures_K: Sequence[float], positions: np.ndarray, velocities: np.ndarray) -> Replicas:
+        """Replicas that have not moved, all at ``positions`` [N, 3], with ``velocities`` [W, T, N, 3]."""
+        shape = velocities.shape[:2]
         replicas = cls(
             temperatures_K=np.array(temperatures_K),
-            positions=np.repeat(positions[None], rungs, axis=0),
+            positions=np.broadcast_to(positions, velocities.shape).copy(),
             velocities=velocities,
-            replica=np.arange(rungs),
-            heading=np.zeros(rungs),
-            round_trips=np.zeros(rungs),
+            replica=np.broadcast_to(np.arange(shape[1]), shape).copy(),
+            heading=np.zeros(shape),
+            round_trips=np.zeros(shape),
         )
         replicas._mark_ends()
         return replicas
@@ -68,56 +72,63 @@ class Replicas:
     @classmethod
     def from_state(cls, state: State) -> Replicas:
         """The replicas that :meth:`to_state` stored; the state is not shared."""
-        copied = {name: np.array(value, dtype=np.float64) for name, value in state.items()}
+        names = ("positions", "velocities", "replica", "heading", "round_trips")
+        copied = {name: np.array(state[name], dtype=np.float64) for name in names}
         copied["replica"] = copied["replica"].astype(np.int64)
-        exchanges = int(copied.pop("exchanges")[0])
-        return cls(**copied, exchanges=exchanges)
+        counts = {name: int(state[name][0]) for name in ("exchanges", "steps")}
+        return cls(state["temperatures_K"][0].copy(), **copied, **counts)
 
     def to_state(self) -> State:
         """Everything as float64 arrays, centred: a free molecule diffuses away, which would cost digits."""
+        walkers = len(self.positions)
         return {
-            "temperatures_K": self.temperatures_K.copy(),
-            "positions": self.positions - self.positions.mean(axis=1, keepdims=True),
+            "temperatures_K": np.tile(self.temperatures_K, (walkers, 1)),
+            "positions": self.positions - self.positions.mean(axis=2, keepdims=True),
             "velocities": self.velocities.copy(),
             "replica": self.replica.astype(np.float64),
             "heading": self.heading.copy(),
             "round_trips": self.round_trips.copy(),
-            "exchanges": np.array([self.exchanges], dtype=np.float64),
+            "exchanges": np.full(walkers, float(self.exchanges)),
+            "steps": np.full(walkers, float(self.steps)),
         }
 
-    def exchange(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def exchange(self, generators: Sequence[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
         """Tries to swap neighbours, every second pair; velocities are rescaled to the new temperatures.
 
+        Args:
+            generators: One per walker, so that a walker's exchanges do not depend on those beside it.
+
         Returns:
-            Attempts and acceptances per pair [T-1].
+            Attempts and acceptances per pair [W, T-1].
 
         Source: Sugita & Okamoto, Chem. Phys. Lett. 314, 141 (1999).
         """
-        beta = np.array([1.0 / thermal_energy(temperature) for temperature in self.temperatures_K])
-        attempts, accepts = np.zeros((2, len(beta) - 1))
-        for low in range(self.exchanges % 2, len(beta) - 1, 2):
-            high = low + 1
-            log_ratio = (beta[low] - beta[high]) * (self.energies[low] - self.energies[high])
-            attempts[low] += 1
-            if math.log1p(-generator.random()) < log_ratio:
-                accepts[low] += 1
-                self._swap(low, high)
+        beta = 1.0 / thermal_energy(1.0) / self.temperatures_K
+        lows = np.arange(self.exchanges % 2, len(beta) - 1, 2)
+        attempts, accepts = np.zeros((2, len(self.positions), len(beta) - 1))
+        if len(lows):
+            log_ratio = (beta[lows] - beta[lows + 1]) * (self.energies[:, lows] - self.energies[:, lows + 1])
+            drawn = np.stack([generator.random(len(lows)) for generator in generators])
+            accepted = np.log1p(-drawn) < log_ratio
+            attempts[:, lows], accepts[:, lows] = 1.0, accepted
+            walker, pair = np.nonzero(accepted)
+            self._swap(walker, lows[pair])
         self.exchanges += 1
         self._mark_ends()
         return attempts, accepts
 
-    def _swap(self, low: int, high: int) -> None:
-        pair, swapped = [low, high], [high, low]
+    def _swap(self, walker: np.ndarray, low: np.ndarray) -> None:
+        high = low + 1
         for array in (self.positions, self.velocities, self.energies, self.replica):
-            array[pair] = array[swapped]
-        rescale = math.sqrt(self.temperatures_K[low] / self.temperatures_K[high])
-        self.velocities[low] *= rescale
-        self.velocities[high] /= rescale
+            array[walker, low], array[walker, high] = array[walker, high], array[walker, low]
+        rescale = np.sqrt(self.temperatures_K[low] / self.temperatures_K[high])[:, None, None]
+        self.velocities[walker, low] *= rescale
+        self.velocities[walker, high] /= rescale
 
     def _mark_ends(self) -> None:
-        bottom, top = self.replica[0], self.replica[-1]
-        if self.heading[bottom] < 0:
-            self.round_trips[bottom] += 1
-        self.heading[bottom] = 1.0
-        if top != bottom:
-            self.heading[top] = -1.0
+        walkers = np.arange(len(self.replica))
+        bottom, top = self.replica[:, 0], self.replica[:, -1]
+        self.round_trips[walkers, bottom] += self.heading[walkers, bottom] < 0
+        self.heading[walkers, bottom] = 1.0
+        apart = top != bottom
+        self.heading[walkers[apart], top[apart]] = -1.0

@@ -8,40 +8,41 @@ import numpy as np
 import torch
 from typing_extensions import override
 
-from tbg_core.contracts.dynamics import Block, Dynamics, State, Walker
+from tbg_core.contracts.dynamics import Block, Dynamics, Simulation, State
 from tbg_core.errors import EnergyError
 from tbg_core.randomness import generator
 from tbg_toys.target import ToyTarget
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tbg_core.contracts.energy import Target
     from tbg_toys.config import ExactSamplerConfig
 
 
-class ExactWalker(Walker):
+class ExactSimulation(Simulation):
     """Draws every block anew from the exact distribution."""
 
     def __init__(self, target: ToyTarget) -> None:
         self.target = target
 
     @override
-    def start(self, seed: int, walker: int) -> State:
-        """One sample: ``position`` [d]."""
-        return {"position": self._draw(1, seed, walker, "start")[0]}
+    def start(self, seed: int, walkers: Sequence[int]) -> State:
+        """One sample of each walker: ``position`` [W, d]."""
+        return {"position": np.concatenate([self._draw(1, seed, walker, "start") for walker in walkers])}
 
     @override
-    def advance(self, state: State, frames: int, seed: int, walker: int, block: int) -> Block:
+    def advance(self, state: State, frames: int, seed: int, walkers: Sequence[int], block: int) -> Block:
         """Draws ``frames`` samples; the state passes from hand to hand but decides nothing."""
-        positions = self._draw(frames, seed, walker, block).astype(np.float32)
+        positions = np.stack([self._draw(frames, seed, walker, block) for walker in walkers]).astype(np.float32)
         # The energy belongs to the coordinates that are stored, after rounding.
         x = torch.from_numpy(positions.astype(np.float64))
-        last = x[-1].numpy().copy() if frames else state["position"].copy()
-        basin = self.target.basin(x).numpy()
+        basin = [self.target.basin(rows).numpy() for rows in x]
         return Block(
             positions=positions,
-            reduced_energy=self.target.reduced_energy(x).numpy(),
-            statistics={"basin_counts": np.bincount(basin, minlength=2).astype(np.float64)},
-            state={"position": last},
+            reduced_energy=torch.stack([self.target.reduced_energy(rows) for rows in x]).numpy(),
+            statistics={"basin_counts": np.stack([np.bincount(b, minlength=2) for b in basin]).astype(np.float64)},
+            state={"position": x[:, -1].numpy().copy() if frames else state["position"].copy()},
         )
 
     def _draw(self, count: int, seed: int, walker: int, block: int | str) -> np.ndarray:
@@ -56,10 +57,10 @@ class ExactSampler(Dynamics):
         self.frame_interval_ps = config.frame_interval_ps
 
     @override
-    def bind(self, target: Target) -> ExactWalker:
+    def bind(self, target: Target) -> ExactSimulation:
         if not isinstance(target, ToyTarget):
             raise EnergyError(
                 f"Dynamics exact-sampler cannot sample {target.system.name}: only toys can be drawn exactly.",
                 fix="Use a dynamics that simulates, e.g. openmm.",
             )
-        return ExactWalker(target)
+        return ExactSimulation(target)
