@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,6 +49,60 @@ def tbg(tmp_path: Path) -> Command:
         )
 
     return run
+
+
+class Environment:
+    """A Python environment of its own, in which packages can be installed and everything of this one is there.
+
+    Attributes:
+        bin: Folder of its commands: ``python``, ``pip``, ``pytest``, ``tbg``.
+        variables: Environment variables for processes in it. Nothing is fetched: what is missing fails.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+        self.bin = folder / "bin"
+        here = sysconfig.get_path("purelib")
+        there = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
+        # addsitedir: editable installs of this environment count as well.
+        (Path(there) / "parent.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+        modules = {"pip": "pip", "pytest": "pytest", "tbg": "tbg_core.cli.main", "ruff": "ruff"}
+        for command, module in modules.items():
+            script = self.bin / command
+            script.write_text(f'#!/bin/sh\nexec "{self.bin}/python" -m {module} "$@"\n')
+            script.chmod(0o755)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("TBG_", "PYTEST_", "PIP_"))}
+        self.variables = {
+            **clean,
+            "PATH": f"{self.bin}{os.pathsep}{clean.get('PATH', '')}",
+            "VIRTUAL_ENV": str(folder),
+            "PIP_NO_INDEX": "1",
+            "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say yes
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_ROOT_USER_ACTION": "ignore",
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "120",
+        }
+
+    def run(self, *command: object, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Runs a command found in ``bin`` or on the path."""
+        first, *others = map(str, command)
+        found = shutil.which(first, path=self.variables["PATH"]) or first
+        return subprocess.run(
+            [found, *others],
+            cwd=cwd,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+
+@pytest.fixture
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment into which a test may install packages; see :class:`Environment`."""
+    return Environment(tmp_path_factory.mktemp("environment"))
 
 
 @pytest.fixture
