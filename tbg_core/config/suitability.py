@@ -67,6 +67,32 @@ def default_for(registry: Registry, kind: str, basis: Basis, usual: str) -> str:
     return usual
 
 
+def dynamics_for(registry: Registry, basis: Basis, energy: str, usual: str) -> str:
+    """The dynamics of ours to take for an energy: the usual one, or if that cannot integrate it, one that can."""
+    try:
+        specs = [s for s in registry.specs("dynamics") if (s.kind, s.name) in FIRST_PARTY and basis.fits(s)]
+    except TbgError:
+        return usual
+    fitting = [s.name for s in specs if not s.energies or energy in s.energies]
+    return usual if usual in fitting or not fitting else fitting[0]
+
+
+def check_dynamics(registry: Registry, dynamics: str, energy: str) -> None:
+    """Refuses a dynamics that cannot integrate the energy.
+
+    Raises:
+        ConfigError: Naming those that can.
+    """
+    spec = registry.spec("dynamics", dynamics)
+    if not spec.energies or energy in spec.energies:
+        return
+    others = [s.name for s in registry.specs("dynamics") if not s.energies or energy in s.energies]
+    raise ConfigError(
+        f"dynamics {dynamics!r} integrates the energy {_words(spec.energies)}, not {energy!r}.",
+        fix=f"Choose another by `-s dynamics=NAME`: {', '.join(others)}." if others else "",
+    )
+
+
 def check_fit(registry: Registry, basis: Basis, chosen: Mapping[str, Any], keys: Iterable[str]) -> None:
     """Refuses components that are for other systems.
 

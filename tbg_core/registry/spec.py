@@ -18,6 +18,9 @@ SYSTEM_CLASSES: Final = ("molecules", "vectors")
 DEFAULT: Final = "default"
 """Capability of the component that is taken for its class of systems where the user names none; only ours count."""
 
+ENERGY: Final = "energy:"
+"""Prefix of capabilities of a dynamics: the energies that it integrates, e.g. ``"energy:openmm"`` (none: any)."""
+
 Maturity = Literal["experimental", "beta", "stable"]
 
 _NAME = re.compile(r"^[a-z][a-z0-9-]*$")
@@ -60,6 +63,11 @@ class ComponentSpec:
     def system_classes(self) -> frozenset[str]:
         """The classes of systems that it makes or is for; empty: any."""
         return self.capabilities.intersection(SYSTEM_CLASSES)
+
+    @property
+    def energies(self) -> frozenset[str]:
+        """Names of the energies that a dynamics is for; empty: any."""
+        return frozenset(c.removeprefix(ENERGY) for c in self.capabilities if c.startswith(ENERGY))
 
     def validate(self) -> None:
         """Checks the form of every attribute.

@@ -1,0 +1,1 @@
+"""ASE calculators, tight-binding quantum chemistry first, as energies for tbg."""

@@ -1,0 +1,1 @@
+"""Simulations that need nothing of a target but its gradient."""
