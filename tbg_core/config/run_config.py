@@ -34,7 +34,7 @@ DEFAULT_NAMES: Final[dict[str, str]] = {
     "energy": "openmm",
     "objective": "flow-matching",
     "sampler": "importance",
-    "dynamics": "openmm",
+    "dynamics": "engine",
 }
 
 SLOT_KEYS: Final = ("prior", "integrator", "likelihood")

@@ -58,7 +58,7 @@ def build_dynamics(config: RunConfig) -> Dynamics:
         ConfigError: If the run has none.
     """
     if config.dynamics is None:
-        raise ConfigError("this run has no dynamics.", fix="Name one: -s dynamics=openmm.")
+        raise ConfigError("this run has no dynamics.", fix="Name one: -s dynamics=engine.")
     dynamics: Dynamics = get_registry().build("dynamics", config.dynamics)
     return dynamics
 

@@ -18,15 +18,21 @@ _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "proposal": ("flow",),
         "objective": ("flow-matching",),
         "sampler": ("importance",),
+        "dynamics": ("langevin",),
+        "observable": ("torsions", "shape", "j-couplings", "internal-coordinates"),
     },
+    "tbg-e3nn": {"field": ("e3nn",)},
     "tbg-egnn": {"field": ("egnn",)},
+    "tbg-ase": {"energy": ("ase",)},
+    "tbg-torchdiffeq": {"integrator": ("torchdiffeq",)},
     "tbg-solvers": {"integrator": ("euler", "heun", "rk4", "dopri5")},
-    "tbg-openmm": {"energy": ("openmm",), "dynamics": ("openmm",), "system": ("peptide", "pdb")},
+    "tbg-openmm": {"energy": ("openmm",), "dynamics": ("engine", "openmm"), "system": ("peptide", "pdb")},
     "tbg-toys": {
         "system": ("toy",),
         "energy": ("double-well", "mueller-brown", "gaussian-mixture"),
         "field": ("mlp", "linear"),
         "dynamics": ("exact-sampler",),
+        "observable": ("coordinates",),
     },
 }
 

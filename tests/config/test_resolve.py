@@ -68,7 +68,7 @@ def test_resolving_twice_and_through_a_file_changes_nothing(hills, tmp_path):
 
 def test_a_default_that_is_not_installed_is_left_out_unless_it_is_needed(hills):
     assert resolve(make_config(ASKED)).dynamics is None
-    with pytest.raises(TbgError, match="dynamics 'openmm' is provided by tbg-openmm"):
+    with pytest.raises(TbgError, match="dynamics 'engine' is provided by tbg-openmm"):
         resolve(make_config(ASKED), needs=["dynamics"])
 
 

@@ -51,7 +51,7 @@ def test_defaults_follow_the_system():
     assert names(toy) == {"prior": "gaussian", "dynamics": "exact-sampler", "energy": "double-well"}
     assert toy.model["field"]["name"] == "mlp"
     molecule = resolve(make_config({"system": "GF"}), RUN)
-    assert names(molecule) == {"prior": "harmonic", "dynamics": "openmm", "energy": "openmm"}
+    assert names(molecule) == {"prior": "harmonic", "dynamics": "engine", "energy": "openmm"}
     assert molecule.model["field"]["name"] == "egnn"
 
 

@@ -45,11 +45,20 @@ def tbg_components() -> list[ComponentSpec]:
         ),
         ComponentSpec(
             kind="dynamics",
+            name="engine",
+            summary="Langevin dynamics with temperature replica exchange, many walkers at a time",
+            target="tbg_openmm.engine_dynamics:EngineDynamics",
+            config="tbg_openmm.config:EngineDynamicsConfig",
+            capabilities=molecules | {DEFAULT, "energy:openmm"},
+            citation="Zhang et al., J. Phys. Chem. A 123, 6056 (2019)",
+        ),
+        ComponentSpec(
+            kind="dynamics",
             name="openmm",
-            summary="Langevin dynamics with temperature replica exchange, in blocks that can be made again",
+            summary="The same by OpenMM's own integrator, one walker after the other",
             target="tbg_openmm.dynamics:OpenMMDynamics",
             config="tbg_openmm.config:OpenMMDynamicsConfig",
-            capabilities=molecules | {DEFAULT},
+            capabilities=molecules | {"energy:openmm"},
             citation=_CITATION,
         ),
     ]
