@@ -10,6 +10,8 @@ import torch
 
 from tbg_core.errors import EnergyError
 from tbg_core.units import thermal_energy
+from tbg_openmm.engine.building import Unavailable
+from tbg_openmm.engine.native import NativeKernel
 from tbg_openmm.engine.noise import normals
 from tbg_openmm.engine.torch_energy import TorchEnergy
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tbg_openmm.engine.parameters import ForceFieldParameters
 
 Backend = Literal["auto", "native", "torch"]
+_NUMPY: Final = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 # Rows that torch evaluates together, always this many, so that a row's result does not depend on the others.
 _BLOCK: Final = 128
 
@@ -38,6 +41,7 @@ class Engine:
 
     Attributes:
         backend: ``"native"`` or ``"torch"``.
+        reason: Why it is torch though native was wanted; else empty.
 
     Raises:
         EnergyError: If the backend asked for does not work here.
@@ -58,7 +62,26 @@ class Engine:
         self.device = torch.device(device)
         self.threads = threads
         self.backend: Literal["native", "torch"] = "torch"
-        self._torch = TorchEnergy(parameters, dtype, self.device)
+        self.reason = ""
+        self._native: NativeKernel | None = None
+        if backend != "torch":
+            self._try_native(required=backend == "native")
+        self._torch = None if self._native else TorchEnergy(parameters, dtype, self.device)
+
+    def _try_native(self, *, required: bool) -> None:
+        try:
+            if self.device.type != "cpu":
+                raise Unavailable(f"it computes on the CPU, not on {self.device}")  # noqa: TRY301 - one place reports
+            self._native = NativeKernel(self.parameters, _NUMPY[self.dtype])
+        except Unavailable as reason:
+            if required:
+                raise EnergyError(
+                    f"The native energy kernel does not work here: {reason}.",
+                    fix="Install a C++ compiler (g++), or use the torch backend.",
+                ) from None
+            self.reason = str(reason)
+        else:
+            self.backend = "native"
 
     @property
     def n_atoms(self) -> int:
@@ -122,6 +145,21 @@ class Engine:
         """
         seed, streams = keys
         x, v = self._rows(x).clone(), self._rows(v).clone()
+        if self._native is not None:
+            moved = self._native.langevin(
+                x.numpy(),
+                v.numpy(),
+                temperature_K=temperature_K.cpu().numpy(),
+                steps=steps,
+                timestep_ps=timestep_ps,
+                friction_per_ps=friction_per_ps,
+                seed=seed,
+                streams=streams.cpu().numpy(),
+                first_step=first_step,
+                threads=self.threads,
+            )
+            x, v, u = (torch.from_numpy(array) for array in moved)
+            return x, v, u
         masses = torch.as_tensor(self.parameters.masses, device=self.device)[:, None]
         kT = thermal_energy(1.0) * temperature_K.to(self.device, torch.float64)[:, None, None]
         decay = math.exp(-friction_per_ps * timestep_ps)
@@ -138,7 +176,7 @@ class Engine:
 
     def _rows(self, x: Tensor) -> Tensor:
         """Rows in the engine's arithmetic; from float64 to float32 relative to the first atom, which saves digits."""
-        if x.ndim != 3 or x.shape[1:] != (self.n_atoms, 3):  # noqa: PLR2004
+        if x.ndim != 3 or x.shape[1:] != (self.n_atoms, 3):
             raise EnergyError(f"Expected conformations [B, {self.n_atoms}, 3], got {tuple(x.shape)}.")
         return x.detach().to(self.device, self.dtype)
 
@@ -146,6 +184,24 @@ class Engine:
         if x.dtype == torch.float64 and self.dtype == torch.float32:
             x = x - x[:, :1]
         rows = self._rows(x)
+        if self._native is not None:
+            values, gradient = self._native.evaluate(rows.numpy(), forces=forces, threads=self.threads)
+            return self._marked(torch.from_numpy(values), torch.from_numpy(gradient))
+        u, f = self._by_torch(rows, forces=forces)
+        return self._marked(u, f)
+
+    @staticmethod
+    def _marked(u: Tensor, f: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, with nan in whole rows."""
+        bad = ~torch.isfinite(u)
+        if len(f):
+            bad |= ~torch.isfinite(f).all(dim=-1).all(dim=-1)
+            f[bad] = math.nan
+        u[bad] = math.nan
+        return u, f
+
+    def _by_torch(self, rows: Tensor, *, forces: bool) -> tuple[Tensor, Tensor]:
+        assert self._torch is not None  # noqa: S101 - one of the two is there
         u = torch.empty(len(rows), dtype=torch.float64, device=self.device)
         f = torch.empty_like(rows) if forces else rows.new_empty(0, self.n_atoms, 3)
         for start in range(0, len(rows), _BLOCK):
@@ -159,9 +215,4 @@ class Engine:
             if forces:
                 (gradient,) = torch.autograd.grad(energies.sum(), padded)
                 f[start : start + n] = -gradient.permute(2, 1, 0)[:n]
-        bad = ~torch.isfinite(u)
-        if forces:
-            bad |= ~torch.isfinite(f).all(dim=-1).all(dim=-1)
-            f[bad] = math.nan
-        u[bad] = math.nan
         return u, f

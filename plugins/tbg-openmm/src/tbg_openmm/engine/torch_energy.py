@@ -107,7 +107,7 @@ class TorchEnergy:
         cells, fractions = [], []
         for atoms in (self._phis, self._psis):
             cosine, sine = self._dihedral(x, atoms)
-            position = torch.atan2(sine, cosine) * (self._map_size[:, None] / (2 * np.pi))
+            position = torch.atan2(sine, cosine) * (self._map_size[:, None].to(self.dtype) / (2 * np.pi))
             cell = position.detach().floor()
             fractions.append(position - cell)
             cells.append(cell.nan_to_num().long() % self._map_size[:, None])
