@@ -16,7 +16,7 @@ What can go wrong is a :class:`tbg_core.errors.TbgError`, with the line that the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Union
+from typing import TYPE_CHECKING, Any, Final, Union
 
 from tbg_core.config.request import make_request, overrides_for, recorded
 from tbg_core.registry.references import Reference
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from tbg_core.config.request import Overrides, Source
     from tbg_core.ensemble import Ensemble
+    from tbg_core.ensemble.analysis import Analysis
+    from tbg_core.observables import Observable
     from tbg_core.pipeline.progress import Progress
 
 Folder = Union[str, Path]  # noqa: UP007 - evaluated at run time on Python 3.10 too
@@ -150,8 +152,7 @@ def sample(
 
     The other arguments, and what is raised, are those of :func:`run`.
     """
-    trained = Path(checkpoint)
-    check_inputs([trained], "--checkpoint")
+    trained = check_inputs([Path(checkpoint)], "--checkpoint")[0].resolve()
     resolved, folder = make_request(
         config=config,
         overrides=options,
@@ -323,6 +324,121 @@ def report(run: Folder, *, reference: Folder | None = None) -> Path:
     return build_report(check_run(Path(run)), reference=_path(reference))
 
 
+def make_dataset(
+    dataset: str,
+    *,
+    split: str = "train",
+    systems: Iterable[str] | None = None,
+    frames: int | None = None,
+    seed: int | None = None,
+    options: Overrides = None,
+    out: Folder | None = None,
+    resume: bool = False,
+    threads: int = 1,
+    progress: bool | Progress = False,
+) -> Path:
+    """Frames of many systems: ``make_dataset("dipeptides", split="train", out="data/dipeptides")``; returns the folder.
+
+    Args:
+        dataset: Name of an installed dataset.
+        split: Which part of it.
+        systems: Only these of the split.
+        frames: Frames per walker; resumed with more, a finished dataset is prolonged.
+        seed: Fixes every random number.
+        options: Settings over the dataset's recipe, by dotted path, e.g. ``{"simulation.walkers": 8}``.
+        out: Folder of the dataset.
+        resume: Complete or prolong what is there.
+        threads: Systems simulated at a time.
+        progress: True, or where to report to.
+
+    Raises:
+        TbgError: If anything given cannot be used, or a simulation failed (the others are then complete).
+    """
+    from tbg_core.datasets import verbs
+
+    return verbs.make(
+        dataset,
+        split,
+        systems=None if systems is None else list(systems),
+        options=options,
+        values={"simulation.frames": frames, "seed": seed},
+        out=_path(out),
+        resume=resume,
+        workers=threads,
+        progress=_progress(progress),
+    )
+
+
+def list_datasets() -> list[dict[str, Any]]:
+    """Every split of every installed dataset, as plain data."""
+    from tbg_core.datasets import verbs
+
+    return verbs.known_datasets()
+
+
+def show_dataset(dataset: str | Path) -> dict[str, Any]:
+    """What a dataset (a folder or a name) says of itself: settings, and the convergence of every system."""
+    from tbg_core.datasets import verbs
+
+    return verbs.show(dataset)
+
+
+def pack_dataset(folder: Folder, *, out: Folder, frames: int = 1600, progress: bool | Progress = False) -> Path:
+    """The published form of a dataset: ``frames`` frames of each system as 16-bit positions; returns ``out``."""
+    from tbg_core.datasets.packing import pack
+
+    return pack(Path(folder), Path(out), frames=frames, progress=_progress(progress))
+
+
+def estimate(
+    run: Folder | Ensemble,
+    observables: Iterable[str | Observable] | None = None,
+    *,
+    regions: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    profile: bool = False,
+    bins: int = 36,
+    units: Iterable[str] = (),
+    level: float = 0.9,
+    seed: int = 0,
+) -> Analysis:
+    """Averages and free energies: ``estimate("runs/ala", ["phi", "mycv.py:bend"], units=["kcal/mol"])``.
+
+    Args:
+        run: Folder of a run, or an ensemble.
+        observables: Texts as after ``--observable`` (``FILE.py:NAME`` runs that file), or observables; the usual ones of
+            the system if None.
+        regions: Two intervals of each observable, in the unit shown, between which its free energy is taken.
+        profile: Free energy along each observable as well.
+        bins: Bins of a profile.
+        units: Units of energies, angles and lengths; kT, degree and nm where none is named.
+        level: Nominal coverage of the intervals.
+        seed: Seed of the bootstrap.
+
+    Raises:
+        TbgError: If the folder holds no run, or an observable or unit does not exist.
+    """
+    from tbg_core.ensemble import Ensemble
+    from tbg_core.ensemble.analysis import analyse
+    from tbg_core.observables import load_observable
+    from tbg_core.units import Units
+
+    chosen_units = Units.parse(units)
+    ensemble = run if isinstance(run, Ensemble) else _load(check_run(Path(run)))
+    chosen = None
+    if observables is not None:
+        chosen = [load_observable(text, ensemble.system) if isinstance(text, str) else text for text in observables]
+    return analyse(
+        ensemble,
+        chosen,
+        regions=regions,
+        profile=profile,
+        bins=bins,
+        units=chosen_units,
+        level=level,
+        seed=seed,
+    )
+
+
 def _load(folder: Path) -> Ensemble:
     from tbg_core.ensemble import Ensemble
 
@@ -334,7 +450,8 @@ def _path(folder: Folder | None) -> Path | None:
 
 
 def _checkpoint(folder: Folder | None) -> Path | None:
-    return None if folder is None else check_inputs([Path(folder)], "--checkpoint")[0]
+    # Stored as it is resolved here: a run can be resumed from any directory.
+    return None if folder is None else check_inputs([Path(folder)], "--checkpoint")[0].resolve()
 
 
 def _progress(progress: bool | Progress) -> Progress:  # noqa: FBT001 - passed on

@@ -16,7 +16,9 @@ KINDS: Final[dict[str, str]] = {
     "likelihood": "tbg_core.contracts.likelihood:LikelihoodRule",
     "energy": "tbg_core.contracts.energy:EnergyBackend",
     "dynamics": "tbg_core.contracts.dynamics:Dynamics",
+    "dataset": "tbg_core.contracts.dataset:Dataset",
     "proposal": "tbg_core.contracts.proposal:Proposal",
     "objective": "tbg_core.contracts.objective:Objective",
     "sampler": "tbg_core.contracts.sampler:Sampler",
+    "observable": "tbg_core.contracts.observable:ObservableSource",
 }

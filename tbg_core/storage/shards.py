@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tbg_core.storage.atomic import read_json, sha256, write_atomically, write_j
 
 _NAME = re.compile(r"^shard-(\d{6})\.safetensors$")
 MANIFEST = "manifest.json"
+_DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I16": "<i2", "U16": "<u2", "U8": "u1"}
 
 
 class ShardStore:
@@ -60,6 +62,27 @@ class ShardStore:
         except (OSError, SafetensorError) as error:
             raise StorageError(
                 f"shard {path} cannot be read: {error}.",
+                fix="Delete that file and run the same command with --resume; it is made again.",
+            ) from error
+
+    def memory_map(self, index: int, name: str) -> np.ndarray:
+        """An array of a shard that stays on disk until it is read.
+
+        Raises:
+            StorageError: If the shard is missing, torn, or lacks the array.
+        """
+        path = self.path(index)
+        try:
+            with path.open("rb") as handle:
+                size = int.from_bytes(handle.read(8), "little")
+                header = json.loads(handle.read(size))
+            entry = header[name]
+            shape, first = tuple(entry["shape"]), entry["data_offsets"][0]
+            # The format: eight bytes that hold the size of the header, the header, the arrays.
+            return np.memmap(path, _DTYPES[entry["dtype"]], "r", offset=8 + size + first, shape=shape)
+        except (OSError, ValueError, KeyError) as error:
+            raise StorageError(
+                f"shard {path} cannot be mapped: {error!r}.",
                 fix="Delete that file and run the same command with --resume; it is made again.",
             ) from error
 

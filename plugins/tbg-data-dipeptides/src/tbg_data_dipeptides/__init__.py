@@ -1,0 +1,1 @@
+"""Dipeptides: splits, recipe, and frames that ship."""

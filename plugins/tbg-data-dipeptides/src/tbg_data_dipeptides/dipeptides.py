@@ -1,0 +1,76 @@
+"""The dipeptides: which are trained on, which are held out, and how they are simulated."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from tbg_core.contracts.dataset import Dataset, Split
+from tbg_core.datasets.folder import MANIFEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tbg_data_dipeptides.config import DipeptidesConfig
+
+TRAINING: Final = "train"
+_LADDER_K: Final = (310.0, 365.0, 430.0, 505.0, 595.0, 700.0)
+_FRAMES: Final[Mapping[str, int]] = {"train": 120}
+_HELD_OUT_FRAMES: Final = 480
+
+
+class Dipeptides(Dataset):
+    """Zwitterionic dipeptides at the preset amber14-obc1-310K, by parallel tempering.
+
+    Args:
+        config: No options.
+    """
+
+    def __init__(self, config: DipeptidesConfig) -> None:
+        self.config = config
+        self._folder = Path(str(resources.files(__package__)))
+
+    @cached_property
+    @override
+    def splits(self) -> Mapping[str, Split]:
+        """``train`` has 200 dipeptides; those of all other splits are held out."""
+        content = json.loads((self._folder / "splits.json").read_text(encoding="utf-8"))
+        source = content.pop("source")
+        return {name: Split(tuple(names), name == TRAINING, source) for name, names in content.items()}
+
+    @override
+    def recipe(self, split: str) -> dict[str, Any]:
+        """Sixteen ladders of six temperatures, started from different conformations.
+
+        Hydrogens weigh 3 amu, which changes no distribution of positions; the bias of the time step was measured
+        (docs/datasets.md).
+        """
+        return {
+            "energy": {"name": "openmm", "preset": "amber14-obc1-310K"},
+            "dynamics": {
+                "name": "engine",
+                "temperatures_K": list(_LADDER_K),
+                "walkers_together": 16,
+                "timestep_fs": 2.0,
+                "hydrogen_mass_amu": 3.0,
+                "exchange_interval_ps": 0.5,
+                "frame_interval_ps": 1.0,
+                "heating_ps": 1.0,
+                "scramble_ps": 10.0,
+                "equilibration_ps": 10.0,
+            },
+            "simulation": {"walkers": 16, "frames": _FRAMES.get(split, _HELD_OUT_FRAMES), "block_frames": 20},
+            "temperature_K": 310.0,
+            "seed": 0,
+        }
+
+    @override
+    def shipped(self, split: str) -> Path | None:
+        """The frames of ``train``."""
+        folder = self._folder / "frames"
+        return folder if split == TRAINING and (folder / MANIFEST).is_file() else None

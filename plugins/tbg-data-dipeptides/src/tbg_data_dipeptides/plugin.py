@@ -1,0 +1,21 @@
+"""What this distribution adds to tbg."""
+
+from __future__ import annotations
+
+from tbg_core.registry import ComponentSpec, hookimpl
+
+
+@hookimpl
+def tbg_components() -> list[ComponentSpec]:
+    """One dataset."""
+    return [
+        ComponentSpec(
+            kind="dataset",
+            name="dipeptides",
+            summary="Dipeptides of the twenty amino acids as zwitterions, amber14 and OBC1 at 310 K",
+            target="tbg_data_dipeptides.dipeptides:Dipeptides",
+            config="tbg_data_dipeptides.config:DipeptidesConfig",
+            capabilities=frozenset({"molecules"}),
+            citation="Klein & Noe, NeurIPS 2024, arXiv:2406.14426; Tan et al. 2025, arXiv:2508.18175 (splits)",
+        )
+    ]

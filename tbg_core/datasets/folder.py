@@ -1,0 +1,92 @@
+"""Folders of frames that a model can be trained on: a simulation, a dataset of simulations, a packed dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tbg_core.datasets.positions import Positions
+from tbg_core.ensemble.recorded_system import system_from_dict
+from tbg_core.errors import StorageError
+from tbg_core.pipeline.simulate import FRAMES, SYSTEM
+from tbg_core.storage.atomic import read_json
+from tbg_core.storage.shards import ShardStore
+from tbg_core.training.data import Frames
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MANIFEST: Final = "dataset.json"
+SCHEMA: Final = 1
+
+
+def load_data(folder: Path, systems: Iterable[str] | None = None) -> list[Frames]:
+    """Frames of one or many systems, their positions memory-mapped.
+
+    Args:
+        folder: What ``tbg simulate``, ``tbg datasets make`` or ``tbg datasets pack`` wrote.
+        systems: Only these systems of a dataset, by name.
+
+    Raises:
+        StorageError: If the folder holds no frames, or lacks one of the systems.
+    """
+    folder = Path(folder)
+    if not (folder / MANIFEST).is_file():
+        return [simulation_frames(folder)]
+    manifest = read_manifest(folder)
+    names = list(manifest["systems"]) if systems is None else list(systems)
+    missing = [name for name in names if name not in manifest["systems"]]
+    if missing:
+        raise StorageError(
+            f"{folder} has no frames of {', '.join(missing[:5])}.",
+            fix=f"It has {', '.join(list(manifest['systems'])[:10])}, ...",
+        )
+    if not names:
+        raise StorageError(f"{folder} holds no finished system yet.", fix="Let `tbg datasets make` finish one.")
+    read = packed_frames if manifest["packed"] else _of_dataset
+    return [read(folder, name, manifest) for name in names]
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a dataset says of itself: its name, split, settings, and each system's hash and convergence.
+
+    Raises:
+        StorageError: If the folder holds no dataset, or one of another schema.
+    """
+    path = Path(folder) / MANIFEST
+    if not path.is_file():
+        raise StorageError(f"{folder} holds no dataset (no {MANIFEST}).", fix="Give a folder of `tbg datasets make`.")
+    manifest: dict[str, Any] = read_json(path)
+    if manifest.get("schema") != SCHEMA:
+        raise StorageError(f"{path} has schema {manifest.get('schema')!r}; this version reads {SCHEMA}.")
+    return manifest
+
+
+def simulation_frames(folder: Path) -> Frames:
+    """Frames of a simulation folder, memory-mapped.
+
+    Raises:
+        StorageError: If the folder holds none.
+    """
+    store = ShardStore(folder / FRAMES)
+    if not store.indices:
+        raise StorageError(f"{folder} holds no frames.", fix="Give a folder of `tbg simulate` or `tbg datasets make`.")
+    system = system_from_dict(read_json(folder / SYSTEM))
+    walker = np.concatenate([store.read(i, ["walker"])["walker"] for i in store.indices])
+    positions = Positions([store.memory_map(i, "positions") for i in store.indices])
+    return Frames(system, positions, walker)
+
+
+def packed_frames(folder: Path, name: str, manifest: dict[str, Any]) -> Frames:
+    """Frames of one system of a packed dataset, memory-mapped."""
+    store = ShardStore(folder)
+    entry = manifest["systems"][name]
+    system = system_from_dict(read_json(folder / SYSTEM)[name])
+    positions = Positions([store.memory_map(entry["shard"], "positions")], manifest["resolution_nm"])
+    return Frames(system, positions, store.read(entry["shard"], ["walker"])["walker"].astype(np.int64))
+
+
+def _of_dataset(folder: Path, name: str, manifest: dict[str, Any]) -> Frames:
+    return simulation_frames(folder / name)
