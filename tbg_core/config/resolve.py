@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tbg_core.config.load import make_config
 from tbg_core.config.run_config import COMPONENT_KEYS, DEFAULT_NAMES, SLOT_KEYS, RunConfig
-from tbg_core.config.suitability import basis_of_model, basis_of_system, check_fit, default_for
+from tbg_core.config.suitability import (
+    basis_of_model,
+    basis_of_system,
+    check_dynamics,
+    check_fit,
+    default_for,
+    dynamics_for,
+)
 from tbg_core.errors import PluginError, UnknownComponentError, UnsupportedSystemError
 from tbg_core.registry.registry import get_registry
 
@@ -22,6 +29,9 @@ def resolve(
     config: RunConfig, needs: Iterable[str] = (), registry: Registry | None = None, data_system: Any = None
 ) -> RunConfig:
     """The same run with every option of every component written out; resolving twice changes nothing.
+
+    ``model_fields_set`` of the result still holds what the user gave, so that a checkpoint can tell a choice from a
+    default.
 
     A component that was neither named by the user nor is needed, and whose plugin is not installed, becomes
     None or stays a bare name, so that a toy can be sampled without a force field. A component that was not named
@@ -46,13 +56,16 @@ def resolve(
         config = _suited(config, registry, basis)
     data: dict[str, Any] = config.model_dump(mode="json")
     data["system"] = system
+    if "dynamics" in required and data["dynamics"] is not None:
+        check_dynamics(registry, basis, data["dynamics"]["name"], data["energy"]["name"])
     for key in _PLAIN:
         if data[key] is not None:
             data[key] = _complete(registry, COMPONENT_KEYS[key], data[key], needed=key in required)
     data.update(_model(config, registry, required))
     if basis is not None:
         check_fit(registry, basis, data, [k for k in COMPONENT_KEYS if k in required | _slots_needed(required)])
-    return make_config({key: value for key, value in data.items() if value is not None or key in _OPTIONAL})
+    resolved = make_config({key: value for key, value in data.items() if value is not None or key in _OPTIONAL})
+    return RunConfig.model_construct(config.model_fields_set, **dict(resolved))
 
 
 _OPTIONAL = {"prior", "integrator", "likelihood", "objective", "dynamics", "temperature_K"}
@@ -93,6 +106,9 @@ def _suited(config: RunConfig, registry: Registry, basis: Basis) -> RunConfig:
         for key, kind in COMPONENT_KEYS.items()
         if key not in config.model_fields_set
     }
+    if "dynamics" in defaults:
+        energy = defaults.get("energy") or config.energy
+        defaults["dynamics"]["name"] = dynamics_for(registry, basis, energy["name"], defaults["dynamics"]["name"])
     return RunConfig.model_construct(config.model_fields_set, **{**dict(config), **defaults})
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tbg_core.config.resolve import proposal_reference
-from tbg_core.config.run_config import DEFAULT_NAMES
 from tbg_core.errors import CheckpointError, ConfigError, UnsupportedSystemError
 from tbg_core.pipeline.components import SAMPLING_SLOTS, build_proposal
 from tbg_core.registry import get_registry
@@ -61,29 +60,29 @@ def shipped_checkpoints(config: RunConfig) -> Iterator[Checkpoint]:
 def bind_checkpoint(config: RunConfig, checkpoint: Path) -> RunConfig:
     """The run with the model and prior that a checkpoint was trained as.
 
-    Options that were left at their defaults follow the checkpoint; one that was set to something else is a
-    contradiction, and is not overruled silently.
+    Parts that were not named and options that were left at their defaults follow the checkpoint; one that was set to
+    something else is a contradiction, and is not overruled silently.
 
     Raises:
         CheckpointError: Naming the first part or option that differs.
     """
     opened = Checkpoint.open(checkpoint)
     asked = get_registry().complete("proposal", proposal_reference(config))
-    _compare("model", "proposal", asked, opened)
+    given = config.model_fields_set
+    _compare("model", "proposal", asked, opened, opened.model, named="model" in given)
     for slot, kind in get_registry().spec("proposal", opened.model["name"]).slots.items():
         if slot not in SAMPLING_SLOTS:
-            _compare(slot, kind, asked[slot], opened, opened.model[slot])
+            named = ("model" if slot == "field" else slot) in given
+            _compare(slot, kind, asked[slot], opened, opened.model[slot], named=named)
     model = {key: value for key, value in opened.model.items() if key != "prior"}
     return config.model_copy(update={"model": model, "prior": opened.model.get("prior")})
 
 
 def _compare(
-    part: str, kind: str, asked: dict[str, Any], opened: Checkpoint, have: dict[str, Any] | None = None
+    part: str, kind: str, asked: dict[str, Any], opened: Checkpoint, have: dict[str, Any], *, named: bool
 ) -> None:
-    have = opened.model if have is None else have
-    default_name = DEFAULT_NAMES.get(part)
     if asked["name"] != have["name"]:
-        if asked["name"] == default_name:
+        if not named:
             return
         flag = "--model" if part == "field" else f"--{part}"
         raise CheckpointError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tbg_core.errors import ConfigError, StorageError
 from tbg_core.molecule import Molecule
-from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint
+from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint, load_proposal
 from tbg_core.pipeline.components import build_system, describe_target
 from tbg_core.pipeline.finish import StageClock, finish, label_run, reference_entry, started
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
@@ -67,6 +67,7 @@ def run(
     if not from_scratch:
         checkpoint = checkpoint or known_source(out) or find_checkpoint(config, system)
         config = bind_checkpoint(config, checkpoint)
+        load_proposal(config, checkpoint, system, device)  # what cannot be loaded is refused before a folder is begun
         progress.say(f"model: {checkpoint}")
     described = describe_target(config, system)
     if reference is not None:

@@ -69,6 +69,7 @@ def sample(
     """
     config = bind_checkpoint(config, checkpoint)
     system = build_system(config)
+    load_proposal(config, checkpoint, system, device)  # what cannot be loaded is refused before a folder is begun
     described = describe_target(config, system)
     if reference is not None:
         check_reference(reference, system, config.energy["name"], described)
