@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tbg_core.api import report as build_report
-    from tbg_core.api import reweight, run, sample, simulate, train
+    from tbg_core.api import estimate, reweight, run, sample, simulate, train
     from tbg_core.ensemble import Ensemble
     from tbg_core.loading import load_system, load_target
     from tbg_core.molecule.molecule import Molecule
@@ -22,6 +22,7 @@ __all__ = [
     "Molecule",
     "__version__",
     "build_report",
+    "estimate",
     "load_system",
     "load_target",
     "reweight",
@@ -38,7 +39,7 @@ _HOMES: Final = {
     "build_report": "tbg_core.api:report",
     "load_system": "tbg_core.loading:load_system",
     "load_target": "tbg_core.loading:load_target",
-    **{verb: f"tbg_core.api:{verb}" for verb in ("reweight", "run", "sample", "simulate", "train")},
+    **{verb: f"tbg_core.api:{verb}" for verb in ("estimate", "reweight", "run", "sample", "simulate", "train")},
 }
 
 

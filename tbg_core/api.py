@@ -244,11 +244,13 @@ def train(
 ) -> Path:
     """A model of simulated data: ``train("data/nma", model="egnn", steps=4000)``; returns the checkpoint folder.
 
-    ``data`` are folders that :func:`simulate` made, ``objective`` is the loss, ``steps`` counts optimiser steps;
+    ``data`` are folders that :func:`simulate` or :func:`make_dataset` made, or names of datasets whose frames ship, ``objective`` is the loss, ``steps`` counts optimiser steps;
     training starts from the weights of ``checkpoint`` where one is given. The other arguments, and what is raised, are
     those of :func:`run`.
     """
-    folders = check_inputs([Path(data)] if isinstance(data, (str, Path)) else map(Path, data), "--data")
+    from tbg_core.datasets.verbs import data_folder
+
+    folders = [data_folder(d) for d in ([data] if isinstance(data, (str, Path)) else data)]
     start = _checkpoint(checkpoint)
     resolved, folder = make_request(
         config=config,
@@ -405,8 +407,8 @@ def estimate(
 
     Args:
         run: Folder of a run, or an ensemble.
-        observables: Texts as after ``--observable`` (``FILE.py:NAME`` runs that file), or observables; the usual ones of
-            the system if None.
+        observables: Texts as after ``--observable`` (``FILE.py:NAME`` runs that file), or observables; the usual ones
+            of the system if None.
         regions: Two intervals of each observable, in the unit shown, between which its free energy is taken.
         profile: Free energy along each observable as well.
         bins: Bins of a profile.

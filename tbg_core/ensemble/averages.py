@@ -26,11 +26,18 @@ def expectation(
 
     Args:
         ensemble: Weighted samples.
-        observable: An observable, or a function of positions [n, *event] that gives [n].
-        unit: Unit of the values; the observable's own by default.
+        observable: An observable or its text, or a function of positions [n, *event] that gives [n].
+        unit: Unit of the result; the observable's own by default. An :class:`~tbg_core.observables.Observable` is
+            converted to it; of another function it says what the values are in.
         level: Nominal coverage of the interval.
         seed: Seed of the bootstrap.
+
+    Raises:
+        ConfigError: If the observable does not exist, or cannot be converted to the unit.
     """
+    observable = ensemble.observable(observable) if isinstance(observable, str) else observable
+    if unit and hasattr(observable, "to"):
+        observable = observable.to(unit)
     values = ensemble.evaluate(observable)
     w = np.where(np.isfinite(values), ensemble.relative_weights, 0.0)
     values = unwrapped(values, w, getattr(observable, "period", None))
@@ -51,10 +58,7 @@ def mean_energy(ensemble: Ensemble, *, unit: str = "kJ/mol", level: float = LEVE
     Raises:
         ConfigError: If the unit is not an energy unit.
     """
-    try:
-        factor = energy_unit(unit, ensemble.temperature_K)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    factor = energy_factor(ensemble, unit)
     values = np.where(ensemble.valid, ensemble.reduced_energy, np.nan) * factor
     return _average(ensemble, values, unit, level, generator(seed, "mean-energy"))
 
@@ -81,6 +85,18 @@ def log_z(ensemble: Ensemble, *, level: float = LEVEL, seed: int = 0) -> Estimat
     interval = None if reason else (float(ratios.low[0]) + top, float(ratios.high[0]) + top)
     value, error = float(ratios.value[0]) + top, float(ratios.error[0])
     return Estimate(value, error, interval, not reason, "", level, reason)
+
+
+def energy_factor(ensemble: Ensemble, unit: str) -> float:
+    """What an energy in kT is multiplied by to be in ``unit``.
+
+    Raises:
+        ConfigError: If the unit is not an energy unit.
+    """
+    try:
+        return energy_unit(unit, ensemble.temperature_K)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def unwrapped(values: np.ndarray, weights: np.ndarray, period: float | None) -> np.ndarray:

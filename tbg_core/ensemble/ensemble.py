@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from tbg_core.ensemble.estimate import Estimate
     from tbg_core.ensemble.free_energy import Profile, Region
     from tbg_core.ensemble.weights import WeightSummary
+    from tbg_core.observables import Observable
 
-Observe = Callable[[np.ndarray], np.ndarray]
-"""A function of positions [n, *event] that gives one number per row [n]; one with attributes ``name``,
-``unit`` and ``period``, as :class:`tbg_core.observables.Observable` has, is labelled and wrapped by them."""
+Observe = Union[str, Callable[[np.ndarray], np.ndarray]]  # noqa: UP007 - evaluated at run time on Python 3.10 too
+"""The text of an observable, e.g. ``"phi:2"``, as :func:`tbg_core.observables.parse_observable` reads it; or a function
+of positions [n, *event] that gives one number per row [n]; one with attributes ``name``, ``unit`` and ``period``, as
+:class:`tbg_core.observables.Observable` has, is labelled and wrapped by them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +150,22 @@ class Ensemble:
 
     # ---------------------------------------------------------------------------------------- estimators
 
+    def observable(self, text: str) -> Observable:
+        """An observable of the system: ``ensemble.observable("phi:2").to("degree")``.
+
+        Raises:
+            ConfigError: If the system has no such observable; lists what it has.
+        """
+        from tbg_core.observables import parse_observable
+
+        return parse_observable(text, self.system)
+
     def evaluate(self, observable: Observe) -> np.ndarray:
         """An observable of every row [n], float64; nan for invalid samples, where it is not evaluated."""
+        function = self.observable(observable) if isinstance(observable, str) else observable
         values = np.full(len(self), np.nan)
         if self.valid.any():
-            values[self.valid] = np.asarray(observable(self.positions[self.valid]), dtype=np.float64)
+            values[self.valid] = np.asarray(function(self.positions[self.valid]), dtype=np.float64)
         return values
 
     def expectation(self, observable: Observe, *, unit: str = "", level: float = 0.9, seed: int = 0) -> Estimate:
@@ -181,11 +194,12 @@ class Ensemble:
         observable: Observe,
         *,
         bins: int | np.ndarray = along.DEFAULT_BINS,
+        unit: str = "kT",
         level: float = 0.9,
         seed: int = 0,
     ) -> Profile:
         """Free energy along an observable; see :func:`tbg_core.ensemble.free_energy.profile`."""
-        return along.profile(self, observable, bins=bins, level=level, seed=seed)
+        return along.profile(self, observable, bins=bins, unit=unit, level=level, seed=seed)
 
     # --------------------------------------------------------------------------------------- other rows
 

@@ -78,6 +78,20 @@ def save(ensemble: Ensemble, folder: Path) -> None:
     store.seal(rows=len(ensemble))
 
 
+def recorded_system(folder: Path) -> System:
+    """The system that the samples of a run folder are of.
+
+    Raises:
+        StorageError: If the folder holds no ensemble.
+    """
+    path = Path(folder) / SYSTEM
+    if not path.is_file():
+        raise StorageError(
+            f"{folder} holds no ensemble: it has no {SYSTEM}.", fix="Give the folder that `tbg run` wrote."
+        )
+    return system_from_dict(read_json(path))
+
+
 def load(folder: Path, system: System | None = None) -> Ensemble:
     """Reads the ensemble of a run folder; shards that a manifest names are compared with it first.
 
@@ -89,11 +103,7 @@ def load(folder: Path, system: System | None = None) -> Ensemble:
         StorageError: If a file is missing, altered, or was made for another system.
     """
     folder = Path(folder)
-    if not (folder / SYSTEM).is_file():
-        raise StorageError(
-            f"{folder} holds no ensemble: it has no {SYSTEM}.", fix="Give the folder that `tbg run` wrote."
-        )
-    recorded = system_from_dict(read_json(folder / SYSTEM))
+    recorded = recorded_system(folder)
     if system is not None and system.key != recorded.key:
         raise StorageError(f"{folder} holds samples of {recorded.name}, not of {system.name}.")
     store = ShardStore(folder / SHARDS)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from tbg_core.ensemble.averages import energy_factor
 from tbg_core.ensemble.bootstrap import LEVEL, ratio_intervals
 from tbg_core.ensemble.estimate import Estimate
 from tbg_core.errors import ConfigError
 from tbg_core.randomness import generator
-from tbg_core.units import energy_unit
 
 if TYPE_CHECKING:
     from tbg_core.ensemble.ensemble import Ensemble, Observe
@@ -34,13 +34,14 @@ class Profile:
         unit: Unit of the observable.
         period: Period of the observable, or None.
         edges: Bin edges [m + 1].
-        free_energy: F of each bin [m], kT; inf where no weight fell.
-        error: Standard errors [m], kT.
-        low: Lower end of the band [m], kT; nan where a bin holds too few effective samples, or everywhere if
+        free_energy: F of each bin [m], in ``energy_unit``; inf where no weight fell.
+        error: Standard errors [m].
+        low: Lower end of the band [m]; nan where a bin holds too few effective samples, or everywhere if
             the ensemble is not reliable.
         high: Upper end of the band [m].
         reliable: False if no band may be shown.
         level: Nominal coverage of the band at each bin.
+        energy_unit: Unit of F, its errors and its band.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Profile:
     high: np.ndarray
     reliable: bool
     level: float = LEVEL
+    energy_unit: str = "kT"
 
     @property
     def centres(self) -> np.ndarray:
@@ -66,6 +68,7 @@ def profile(
     observable: Observe,
     *,
     bins: int | np.ndarray = DEFAULT_BINS,
+    unit: str = "kT",
     level: float = LEVEL,
     seed: int = 0,
 ) -> Profile:
@@ -73,11 +76,17 @@ def profile(
 
     Args:
         ensemble: Weighted samples.
-        observable: An observable, or a function of positions [n, *event] that gives [n].
+        observable: An observable or its text, or a function of positions [n, *event] that gives [n].
         bins: Number of bins, or their edges.
+        unit: ``"kT"``, ``"kJ/mol"`` or ``"kcal/mol"``.
         level: Nominal coverage of the band at each bin.
         seed: Seed of the bootstrap.
+
+    Raises:
+        ConfigError: If the observable does not exist, there is no bin, or the unit is not an energy unit.
     """
+    factor = energy_factor(ensemble, unit)
+    observable = ensemble.observable(observable) if isinstance(observable, str) else observable
     values = ensemble.evaluate(observable)
     period = getattr(observable, "period", None)
     w = ensemble.relative_weights
@@ -89,8 +98,9 @@ def profile(
     free, error, low, high = estimate
     if not ensemble.reliability.reliable:
         low, high = np.full_like(free, np.nan), np.full_like(free, np.nan)
-    unit = getattr(observable, "unit", "")
-    return Profile(name, unit, period, edges, free, error, low, high, ensemble.reliability.reliable, level)
+    along = getattr(observable, "unit", "")
+    free, error, low, high = (column * factor for column in (free, error, low, high))
+    return Profile(name, along, period, edges, free, error, low, high, ensemble.reliability.reliable, level, unit)
 
 
 def histogram_profile(
@@ -150,20 +160,18 @@ def difference(
 
     Args:
         ensemble: Weighted samples.
-        observable: An observable, or a function of positions [n, *event] that gives [n].
-        region_a: Interval (low, high) of the observable.
+        observable: An observable or its text, or a function of positions [n, *event] that gives [n].
+        region_a: Interval (low, high) of the observable, in its unit.
         region_b: Another interval.
         unit: ``"kT"``, ``"kJ/mol"`` or ``"kcal/mol"``.
         level: Nominal coverage of the interval.
         seed: Seed of the bootstrap.
 
     Raises:
-        ConfigError: If the unit is not an energy unit.
+        ConfigError: If the observable does not exist, or the unit is not an energy unit.
     """
-    try:
-        factor = energy_unit(unit, ensemble.temperature_K)
-    except ValueError as problem:
-        raise ConfigError(str(problem)) from problem
+    factor = energy_factor(ensemble, unit)
+    observable = ensemble.observable(observable) if isinstance(observable, str) else observable
     values = ensemble.evaluate(observable)
     period = getattr(observable, "period", None)
     w = ensemble.relative_weights

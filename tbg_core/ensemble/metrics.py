@@ -59,12 +59,13 @@ def metrics(
         "log_z": log_z.value,
         "log_z_err": log_z.error,
         "log_q_err_median": float(np.median(ensemble.log_q_err[ensemble.valid])) if valid else None,
+        "log_q_audit": known.get("log_q_audit"),
         "reliable": ensemble.reliability.reliable,
         "verdict": ensemble.reliability.describe(),
         "energy_evaluations": evaluations,
         "seconds": dict(known.get("seconds", {}) if seconds is None else seconds),
     }
-    cleaned: dict[str, Any] = _finite(content)
+    cleaned: dict[str, Any] = finite(content)
     return cleaned
 
 
@@ -95,11 +96,12 @@ def weights_csv(ensemble: Ensemble) -> str:
     return text.getvalue()
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value with None for every number that is not finite, as JSON has none."""
     if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
+        return {key: finite(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_finite(entry) for entry in value]
+        return [finite(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -80,6 +80,43 @@ def write_pdb(path: Path, molecule: Molecule, positions: NDArray[np.floating] | 
     path.write_text(pdb_text(molecule, positions), encoding="ascii", errors="replace")
 
 
+def read_positions(path: Path, molecule: Molecule) -> NDArray[np.float64]:
+    """Positions [N, 3], nm, of a molecule in the first model of a PDB file, in the order of the molecule.
+
+    Atoms are matched by residue, counted along the file, and name; the order within the file does not matter.
+
+    Raises:
+        StorageError: If the file cannot be read, or lacks an atom.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}.", fix="Check the path.") from None
+    found: dict[tuple[int, str], tuple[float, ...]] = {}
+    residues: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        if line.startswith("ENDMDL"):
+            break
+        if not line.startswith(("ATOM", "HETATM")):
+            continue
+        if not residues or residues[-1] != line[17:27]:
+            residues.append(line[17:27])
+        try:
+            x = tuple(float(line[i : i + 8]) / _ANGSTROM_PER_NM for i in (30, 38, 46))
+        except ValueError:
+            raise StorageError(f"{path}, line {number}: the coordinates are torn.") from None
+        found[len(residues) - 1, line[12:16].strip()] = x
+    labels = list(zip(molecule.residue_index, molecule.atom_names, strict=True))
+    if missing := [label for label in labels if label not in found]:
+        residue, name = missing[0]
+        raise StorageError(
+            f"{path} is no conformation of {molecule.name}: {len(missing)} atoms are missing, first {name} of residue "
+            f"{residue + 1} ({molecule.residue_names[residue]}).",
+            fix="Give a file with the atom names of the run's topology.pdb.",
+        )
+    return np.array([found[label] for label in labels])
+
+
 def _atom_columns(molecule: Molecule) -> tuple[list[str], list[str]]:
     """Columns 1-30 and 55-80 of each atom."""
     if molecule.n_atoms >= 99_999:

@@ -74,10 +74,10 @@ def _atoms(molecule: Molecule, kind: str, r: int) -> tuple[int | None, ...]:
         return (*(molecule.atom(r, name) for name in ("N", "CA", "C")), molecule.atom(r + 1, "N"))
     if kind == "omega":
         return (
-            _alpha(molecule, r),
+            alpha_carbon(molecule, r),
             molecule.atom(r, "C"),
             molecule.atom(r + 1, "N"),
-            _alpha(molecule, r + 1),
+            alpha_carbon(molecule, r + 1),
         )
     number = int(kind.removeprefix("chi"))
     for path in _SIDE_CHAINS.get(standard_residue(molecule.residue_names[r]), ()):
@@ -88,7 +88,8 @@ def _atoms(molecule: Molecule, kind: str, r: int) -> tuple[int | None, ...]:
     return (None,) * 4
 
 
-def _alpha(molecule: Molecule, r: int) -> int | None:
+def alpha_carbon(molecule: Molecule, r: int) -> int | None:
+    """The alpha carbon of residue r, from 0, or the methyl carbon of a cap; None if it has none."""
     if not 0 <= r < len(molecule.residue_names):
         return None
     candidates = (molecule.atom(r, name) for name in _ALPHA.get(molecule.residue_names[r], ("CA",)))

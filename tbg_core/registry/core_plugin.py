@@ -10,8 +10,8 @@ KLEIN = "Klein & Noe, Transferable Boltzmann Generators, NeurIPS 2024"
 
 @hookimpl
 def tbg_components() -> list[ComponentSpec]:
-    """Priors, likelihood rules, the flow, flow matching and importance sampling."""
-    return [*_priors(), *_likelihoods(), *_models()]
+    """Priors, likelihood rules, the flow, flow matching, importance sampling and observables."""
+    return [*_priors(), *_likelihoods(), *_models(), *_observables()]
 
 
 def _priors() -> list[ComponentSpec]:
@@ -102,6 +102,13 @@ def _models() -> list[ComponentSpec]:
             citation="Lipman et al., Flow Matching for Generative Modeling, ICLR 2023",
         ),
         ComponentSpec(
+            kind="objective",
+            name="maximum-likelihood",
+            summary="-log q of the data, for models with an exact density.",
+            target="tbg_core.objectives.maximum_likelihood:MaximumLikelihood",
+            config="tbg_core.objectives.config:MaximumLikelihoodConfig",
+        ),
+        ComponentSpec(
             kind="sampler",
             name="importance",
             summary="Independent draws of the proposal, weighted by exp(-u - log q).",
@@ -110,4 +117,33 @@ def _models() -> list[ComponentSpec]:
             maturity="stable",
             citation=KLEIN,
         ),
+        ComponentSpec(
+            kind="dynamics",
+            name="langevin",
+            summary="Langevin dynamics in any energy that has a gradient.",
+            target="tbg_core.dynamics.langevin:Langevin",
+            config="tbg_core.dynamics.config:LangevinConfig",
+            capabilities=frozenset({"molecules"}),
+            citation="Zhang et al., J. Phys. Chem. A 123, 6056 (2019)",
+        ),
+    ]
+
+
+def _observables() -> list[ComponentSpec]:
+    summaries = {
+        "torsions": ("named_torsions:Torsions", "phi, psi, omega and chi1 to chi5 by residue (rad)."),
+        "shape": ("shape:Shape", "Radius of gyration, end-to-end distance, RMSD after superposition (nm)."),
+        "j-couplings": ("karplus:JCouplings", "Three-bond J-couplings of the backbone by Karplus curves (Hz)."),
+        "internal-coordinates": ("internal:InternalCoordinates", "Distances, angles and torsions between any atoms."),
+    }
+    return [
+        ComponentSpec(
+            kind="observable",
+            name=name,
+            summary=summary,
+            target=f"tbg_core.observables.{target}",
+            config=f"tbg_core.observables.config:{target.partition(':')[2]}Config",
+            capabilities=frozenset({"molecules"}),
+        )
+        for name, (target, summary) in summaries.items()
     ]

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from tbg_core.errors import ConfigError
+from tbg_core.ensemble.recorded_system import RecordedSystem
+from tbg_core.errors import ConfigError, TbgError
 from tbg_core.molecule.pdb import write_pdb
 from tbg_core.observables import available, default_observables, parse_observable
 from tbg_core.observables.torsions import torsions
@@ -54,8 +54,9 @@ def test_torsions_agree_with_mdtraj(molecule, sequence, tmp_path):
 
 def test_names_of_the_alanine_dipeptide(molecule):
     ala = molecule("ACE-ALA-NME")
-    assert available(ala) == ("phi", "psi", "omega:1", "omega:2", "rg")
-    assert [o.name for o in default_observables(ala)] == list(available(ala))
+    torsion = ("phi", "psi", "omega:1", "omega:2")
+    assert available(ala) == (*torsion, "rg", "end-to-end", "rmsd", "j-hn-ha", "j-hn-cb", "j-hn-c")
+    assert [o.name for o in default_observables(ala)] == [*torsion, "rg"]
     phi = parse_observable("phi", ala)
     assert (phi.name, phi.unit, phi.period) == ("phi", "rad", 2 * math.pi)
     assert [ala.atom_names[i] for i in phi.atoms] == ["C", "N", "CA", "C"]
@@ -102,6 +103,10 @@ def test_atoms_by_index_residue_and_name(molecule):
     [
         ("fi", r"'fi' is not an observable.*phi, psi, omega:1, omega:2, rg"),
         ("rg:2", "not an observable"),
+        ("rmsd:side", "'side' is no selection of atoms. Use heavy, backbone, all"),
+        ("rmsd@nowhere.pdb", "cannot read nowhere.pdb"),
+        ("j-hn-ha:1", "no j-hn-ha in residue 1"),
+        ("j-hn-ha@pople", "no parameters 'pople'. It has voegeli2007, schmidt1999, hu1997"),
         ("phi:1", "no phi in residue 1.*phi, psi"),
         ("phi:x", "no phi in residue x"),
         ("chi1", "no chi1.*phi, psi"),
@@ -116,18 +121,24 @@ def test_atoms_by_index_residue_and_name(molecule):
     ],
 )
 def test_errors_say_what_the_molecule_has(molecule, text, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(TbgError, match=message):
         parse_observable(text, molecule("ACE-ALA-NME"))
 
 
 def test_other_systems_have_none():
-    @dataclass(frozen=True)
-    class Toy:
-        name: str = "double well"
+    lattice = RecordedSystem("lattice of spins", "0", (4, 4, 2), 16)
+    assert default_observables(lattice) == available(lattice) == ()
+    with pytest.raises(ConfigError, match=r"'phi' is not an observable of lattice of spins. It has no named obs"):
+        parse_observable("phi", lattice)
 
-    assert default_observables(Toy()) == ()
-    with pytest.raises(ConfigError, match="double well is not a molecule"):
-        parse_observable("phi", Toy())
+
+def test_texts_cannot_carry_code(molecule, tmp_path):
+    """The oversampling of a config is read by this function."""
+    file = tmp_path / "cv.py"
+    file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef f(x): return x[:, 0, 0]\n")
+    with pytest.raises(ConfigError, match=r"Python code, which a config cannot carry. .*tbg estimate RUN --observable"):
+        parse_observable(f"{file}:f", molecule("ACE-ALA-NME"))
+    assert not (tmp_path / "ran").exists()
 
 
 def test_positions_of_the_wrong_shape_are_refused(molecule):

@@ -35,7 +35,7 @@ def load(path):
 
 def test_declared_components_exist_and_can_be_built():
     specs = tbg_components()
-    assert len({(spec.kind, spec.name) for spec in specs}) == len(specs) == 7
+    assert len({(spec.kind, spec.name) for spec in specs}) == len(specs) == 8
     for spec in specs:
         spec.validate()
         component = load(spec.target)(load(spec.config)())

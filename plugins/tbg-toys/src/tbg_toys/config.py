@@ -114,3 +114,7 @@ class ExactSamplerConfig(ComponentConfig):
     frame_interval_ps: float = Field(
         1.0, gt=0, description="Nominal time between frames (ps); the samples are independent whatever it is."
     )
+
+
+class CoordinatesConfig(ComponentConfig):
+    """The observables ``coordinates`` have no options."""

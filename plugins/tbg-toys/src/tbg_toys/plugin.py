@@ -10,7 +10,7 @@ _VECTORS = frozenset({"vectors"})
 
 @hookimpl
 def tbg_components() -> list[ComponentSpec]:
-    """A source of toy systems, their energies, two fields, and a dynamics that samples exactly."""
+    """A source of toy systems, their energies, two fields, a dynamics that samples exactly, and coordinates."""
     return [
         ComponentSpec(
             kind="system",
@@ -68,5 +68,13 @@ def tbg_components() -> list[ComponentSpec]:
             target="tbg_toys.exact_sampler:ExactSampler",
             config=f"{_CONFIG}:ExactSamplerConfig",
             capabilities=_VECTORS | {DEFAULT},
+        ),
+        ComponentSpec(
+            kind="observable",
+            name="coordinates",
+            summary="Coordinates of a point in R^d, and the one along which a toy has its barrier.",
+            target="tbg_toys.coordinates:Coordinates",
+            config=f"{_CONFIG}:CoordinatesConfig",
+            capabilities=_VECTORS,
         ),
     ]
