@@ -17,14 +17,31 @@ from __future__ import annotations
 
 import pytest
 
-for _module in ("dynamics", "energy", "field", "integrator", "prior", "system"):
+for _module in (
+    "dynamics",
+    "energy",
+    "field",
+    "integrator",
+    "likelihood",
+    "objective",
+    "observable",
+    "prior",
+    "proposal",
+    "sampler",
+    "system",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from tbg_core.testing.dynamics import DynamicsConformance  # noqa: E402 - after the assertion rewriting
 from tbg_core.testing.energy import EnergyConformance  # noqa: E402
 from tbg_core.testing.field import FieldConformance  # noqa: E402
 from tbg_core.testing.integrator import IntegratorConformance  # noqa: E402
+from tbg_core.testing.likelihood import LikelihoodConformance  # noqa: E402
+from tbg_core.testing.objective import ObjectiveConformance  # noqa: E402
+from tbg_core.testing.observable import ObservableConformance  # noqa: E402
 from tbg_core.testing.prior import PriorConformance  # noqa: E402
+from tbg_core.testing.proposal import ProposalConformance  # noqa: E402
+from tbg_core.testing.sampler import SamplerConformance  # noqa: E402
 from tbg_core.testing.system import SystemConformance  # noqa: E402
 
 __all__ = [
@@ -32,6 +49,11 @@ __all__ = [
     "EnergyConformance",
     "FieldConformance",
     "IntegratorConformance",
+    "LikelihoodConformance",
+    "ObjectiveConformance",
+    "ObservableConformance",
     "PriorConformance",
+    "ProposalConformance",
+    "SamplerConformance",
     "SystemConformance",
 ]
