@@ -21,6 +21,19 @@ DEFAULT: Final = "default"
 ENERGY: Final = "energy:"
 """Prefix of capabilities of a dynamics: the energies that it integrates, e.g. ``"energy:openmm"`` (none: any)."""
 
+CAPABILITIES: Final[dict[str, str]] = {
+    "molecules": "makes molecules, or is for them",
+    "vectors": "makes points in R^d, or is for them",
+    DEFAULT: "is taken where the user names none (components of this project only)",
+    "biased": "gives stochastic estimates of log q; ensembles are marked",
+    "gradients": "gives energy gradients",
+    "exact-divergence": "has an exact divergence of its own",
+    "dense-output": "gives the state at any time of the path",
+    "accumulators": "carries accumulators along",
+    "adaptive": "chooses its steps by their error",
+}
+"""The capabilities in use, beside ``energy:NAME``; others are allowed, and shown as a remark by a check."""
+
 Maturity = Literal["experimental", "beta", "stable"]
 
 _NAME = re.compile(r"^[a-z][a-z0-9-]*$")
@@ -44,7 +57,10 @@ class ComponentSpec:
         checkpoints: ``"package"`` whose folder holds shipped checkpoints, or ``""``.
         maturity: How far to trust it.
         api_version: The contracts it was written for.
-        citation: BibTeX key or reference of its source.
+        citation: Papers to cite, separated by ``;``: author, title or journal, year, where there is one a doi or arXiv
+            number.
+        conformance: ``"module:Class"`` of the conformance classes that ``tbg plugins check`` runs, in a module that
+            may import pytest. Without any, one is made from the default options.
     """
 
     kind: str
@@ -58,6 +74,7 @@ class ComponentSpec:
     maturity: Maturity = "beta"
     api_version: int = API_VERSION
     citation: str = ""
+    conformance: tuple[str, ...] = ()
 
     @property
     def system_classes(self) -> frozenset[str]:
@@ -83,6 +100,9 @@ class ComponentSpec:
         for attribute in ("target", "config"):
             if not _TARGET.match(getattr(self, attribute)):
                 raise PluginError(f"{where}: {attribute} {getattr(self, attribute)!r} is not 'module:Class'.")
+        for target in self.conformance:
+            if not _TARGET.match(target):
+                raise PluginError(f"{where}: conformance {target!r} is not 'module:Class'.")
         for slot, kind in self.slots.items():
             if kind not in KINDS:
                 raise PluginError(f"{where}: slot {slot!r} is of unknown kind {kind!r}.")
