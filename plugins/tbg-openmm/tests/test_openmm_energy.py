@@ -154,10 +154,10 @@ def _platforms():
 
 def test_workers_give_the_same_bits_and_end(nma, near_reference):
     x = near_reference(nma, 70)
-    with OpenMMBackend(OpenMMConfig()).bind(nma, STATE) as target:
+    with OpenMMBackend(OpenMMConfig(evaluator="openmm")).bind(nma, STATE) as target:
         u, gradient = target.energy_and_grad(x)
     before = set(multiprocessing.active_children())
-    target = OpenMMBackend(OpenMMConfig(workers=2)).bind(nma, STATE)
+    target = OpenMMBackend(OpenMMConfig(evaluator="openmm", workers=2)).bind(nma, STATE)
     with target:
         shared_u, shared_gradient = target.energy_and_grad(x)
         assert torch.equal(u, shared_u)
@@ -173,7 +173,7 @@ def test_workers_give_the_same_bits_and_end(nma, near_reference):
 
 
 def test_workers_that_keep_dying_are_an_error(nma, near_reference):
-    with OpenMMBackend(OpenMMConfig(workers=1)).bind(nma, STATE) as target:
+    with OpenMMBackend(OpenMMConfig(evaluator="openmm", workers=1)).bind(nma, STATE) as target:
         # A System that no worker can read ends each of them as it starts.
         _, platform = target._evaluator._arguments
         target._evaluator._arguments = ("<System/>", platform)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tbg_core.contracts.energy import EnergyBackend, ThermodynamicState
 from tbg_core.errors import EnergyError
 from tbg_core.molecule import Molecule
+from tbg_openmm.engine.choice import choose_engine
 from tbg_openmm.forcefield import create_system, load_forcefield
 from tbg_openmm.platforms import choose_platform
 from tbg_openmm.presets import CAPPED, PRESETS, Preset, preset_for
@@ -62,13 +63,15 @@ class OpenMMBackend(EnergyBackend):
 
         Raises:
             EnergyError: If the system is not a molecule, a force-field file is not trusted, parameters are
-                missing or the platform does not work.
+                missing, or the platform or the evaluator does not work.
         """
-        preset = self.preset(system)
+        preset, config = self.preset(system), self.config
         assert isinstance(system, Molecule)  # noqa: S101 - preset() refuses others
-        forcefield = load_forcefield(preset.forcefield, trust=self.config.trust_forcefield)
+        forcefield = load_forcefield(preset.forcefield, trust=config.trust_forcefield)
         openmm_system = create_system(system, forcefield, preset.nonbonded_method, preset.cutoff_nm)
-        platform = choose_platform(openmm_system, self.config.platform, self.config.precision)
+        platform = choose_platform(openmm_system, config.platform, config.precision)
+        chosen = config.evaluator if config.platform == "auto" else "openmm"
+        engine = choose_engine(openmm_system, system.name, chosen, config.precision, max(1, config.workers))
         description: dict[str, Any] = {
             "preset": preset.name,
             "forcefield": list(preset.forcefield),
@@ -82,7 +85,8 @@ class OpenMMBackend(EnergyBackend):
             state,
             openmm_system,
             platform,
-            workers=self.config.workers,
+            engine=engine,
+            workers=config.workers,
             description=description,
             friction_per_ps=preset.friction_per_ps,
         )

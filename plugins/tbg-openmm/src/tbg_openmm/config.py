@@ -40,13 +40,26 @@ class OpenMMConfig(ComponentConfig):
         None, description="Nonbonded method (NoCutoff or CutoffNonPeriodic); only with preset custom."
     )
     cutoff_nm: float | None = Field(None, gt=0, description="Nonbonded cutoff (nm); only with preset custom.")
+    evaluator: Literal["auto", "native", "torch", "openmm"] = Field(
+        "auto",
+        description="What computes energies: the batched engine as a compiled kernel (native) or in torch, or "
+        "OpenMM, one conformation at a time. auto: native where there is a compiler and the engine can read the "
+        "force field exactly, then torch, then openmm; openmm if a platform is chosen.",
+    )
     platform: Literal["auto", "Reference", "CPU", "OpenCL", "CUDA", "HIP"] = Field(
         "auto", description="OpenMM platform; auto takes the fastest known for the size of the system."
     )
     precision: Literal["single", "mixed", "double"] = Field(
-        "mixed", description="Arithmetic on a GPU; Reference is always double and CPU always single."
+        "mixed",
+        description="Arithmetic of the engine (mixed is double there) and of OpenMM on a GPU; OpenMM's Reference is "
+        "always double and its CPU always single.",
     )
-    workers: int = Field(0, ge=0, le=256, description="Worker processes for energies; 0 evaluates in this process.")
+    workers: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads of the native engine, or worker processes of OpenMM; 0 evaluates in this process alone.",
+    )
     trust_forcefield: bool = Field(
         False,
         description="Allow force-field files other than OpenMM's own. They can hold code, which is executed.",
@@ -56,6 +69,8 @@ class OpenMMConfig(ComponentConfig):
     def _check_preset(self) -> Self:
         explicit = {"forcefield": self.forcefield, "nonbonded_method": self.nonbonded_method}
         explicit["cutoff_nm"] = self.cutoff_nm  # type: ignore[assignment]
+        if self.platform != "auto" and self.evaluator in {"native", "torch"}:
+            raise ValueError(f"platform is OpenMM's; evaluator {self.evaluator} has none")
         if self.preset == "custom":
             if not self.forcefield:
                 raise ValueError("preset custom needs forcefield, e.g. [amber14-all.xml, implicit/obc1.xml]")

@@ -64,6 +64,7 @@ class Engine:
         self.backend: Literal["native", "torch"] = "torch"
         self.reason = ""
         self._native: NativeKernel | None = None
+        self._elsewhere: dict[torch.device, Engine] = {}
         if backend != "torch":
             self._try_native(required=backend == "native")
         self._torch = None if self._native else TorchEnergy(parameters, dtype, self.device)
@@ -87,6 +88,14 @@ class Engine:
     def n_atoms(self) -> int:
         """Number of atoms N."""
         return self.parameters.n_atoms
+
+    def on(self, device: torch.device) -> Engine:
+        """The engine for conformations on a device: torch's own on a GPU, else this one, which they are copied to."""
+        if self.backend == "native" or device == self.device:
+            return self
+        if device not in self._elsewhere:
+            self._elsewhere[device] = Engine(self.parameters, self.dtype, device, "torch")
+        return self._elsewhere[device]
 
     def energy(self, x: Tensor) -> Tensor:
         """Potential energies.
@@ -186,7 +195,7 @@ class Engine:
         rows = self._rows(x)
         if self._native is not None:
             values, gradient = self._native.evaluate(rows.numpy(), forces=forces, threads=self.threads)
-            return self._marked(torch.from_numpy(values), torch.from_numpy(gradient))
+            return torch.from_numpy(values), torch.from_numpy(gradient)
         u, f = self._by_torch(rows, forces=forces)
         return self._marked(u, f)
 
@@ -211,8 +220,8 @@ class Engine:
             padded.requires_grad_(forces)
             with torch.set_grad_enabled(forces):
                 energies = self._torch.energy(padded)
-            u[start : start + n] = energies.detach()[:n]
-            if forces:
-                (gradient,) = torch.autograd.grad(energies.sum(), padded)
-                f[start : start + n] = -gradient.permute(2, 1, 0)[:n]
+                u[start : start + n] = energies.detach()[:n]
+                if forces:
+                    (gradient,) = torch.autograd.grad(energies.sum(), padded)
+                    f[start : start + n] = -gradient.permute(2, 1, 0)[:n]
         return u, f

@@ -64,6 +64,10 @@ class TorchEnergy:
 
     def energy(self, x: Tensor) -> Tensor:
         """Energies [B], kJ/mol, float64, of ``x`` [3, N, B]."""
+        return torch.stack([term.sum(0, dtype=torch.float64) for term in self.terms(x)]).sum(0)
+
+    def terms(self, x: Tensor) -> list[Tensor]:
+        """Every term of the energy, in groups [n, B], kJ/mol."""
         terms = [self._bond(x), self._angle(x), self._torsion(x)]
         if len(self._parameters.cmaps.atoms):
             terms.append(self._cmap(x))
@@ -73,7 +77,7 @@ class TorchEnergy:
                 terms.append(self._nonbonded(r2, self._parameters.pairs))
             if self._parameters.born is not None:
                 terms += self._solvent(r2, self._parameters.born)
-        return torch.stack([term.sum(0, dtype=torch.float64) for term in terms]).sum(0)
+        return terms
 
     def _bond(self, x: Tensor) -> Tensor:
         i, j, length, stiffness = self._bonds

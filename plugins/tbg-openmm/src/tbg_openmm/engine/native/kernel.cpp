@@ -3,6 +3,7 @@
 // Rows are taken in blocks of one vector's lanes. The last block repeats its last row. A row is computed by the same
 // operations in whatever lane, block and thread it lies.
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <thread>
@@ -101,7 +102,10 @@ template <class T> bool evaluate(Model<T> &m, int64_t rows, const T *x, double *
         else
             block.template evaluate<false>(total);
         block.energies(total, u, first, rows, f != nullptr);
-        if (f) block.store(block.f, f, first, rows);
+        if (!f) return;
+        block.store(block.f, f, first, rows);
+        for (int64_t row = first; row < std::min(first + Lanes<T>::width, rows); ++row)
+            if (std::isnan(u[row])) std::fill_n(f + 3 * m.n * row, 3 * m.n, std::numeric_limits<T>::quiet_NaN());
     });
 }
 
