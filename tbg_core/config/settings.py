@@ -20,6 +20,9 @@ class SamplingSettings(Settings):
     block_size: int = Field(
         32, ge=1, description="Samples computed together; fewer need less memory. Changes rounding."
     )
+    audit_samples: int = Field(
+        2, ge=0, description="Samples whose log q is computed again, tightly and in float64, to measure its error."
+    )
     shard_blocks: int = Field(1, ge=1, description="Blocks stored in one file. Changes no number.")
 
 

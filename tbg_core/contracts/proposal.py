@@ -10,10 +10,14 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
     from torch import Tensor
 
     from tbg_core.contracts.field import Symmetry
-    from tbg_core.contracts.system import System
+    from tbg_core.contracts.integrator import Integrator
+    from tbg_core.contracts.system import Batch, System
     from tbg_core.randomness import SampleKeys
 
 
@@ -69,3 +73,51 @@ class Proposal(nn.Module, ABC):
 
     def prepare_training(self, states: Tensor) -> None:
         """Sets data-dependent constants (e.g. a length scale) from training states [n, *event] before training."""
+
+    def reference(self, integrator: Integrator) -> Proposal | None:
+        """The same density computed with far smaller errors, for audits of a few samples: float64, tight solver.
+
+        Args:
+            integrator: Solves differential equations tightly, where the density needs one.
+
+        Returns:
+            A proposal of its own; None if the density cannot be computed better than it is.
+        """
+        return None
+
+    def log_prob_batch(self, x: Tensor, batch: Batch) -> Tensor:
+        """log-density [B] of rows of several systems, for training: differentiable in the parameters.
+
+        The default evaluates one system after the other. A density that is made for batches overrides it, and may
+        compute in the type of ``x``; a row off the support is -inf.
+
+        Args:
+            x: States [B, *event]; nm for molecules, padded atoms zero.
+            batch: Which system each row is of.
+        """
+        log_q = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        for i, system in enumerate(batch.systems):
+            rows = (batch.index == i).nonzero()[:, 0]
+            if len(rows):
+                size = system.space.event_shape[0]
+                log_q = log_q.index_put((rows,), self.log_prob(x[rows][:, :size], system).log_q)
+        return log_q
+
+    def augment(self, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:  # noqa: ARG002 - for those that override it
+        """States that the target cannot tell from x, drawn at random, for training; by default x itself.
+
+        Args:
+            x: States [B, *event], padded.
+            batch: Which system each row is of.
+            keys: One key per row.
+        """
+        return x
+
+    def fit_constants(self, systems: Sequence[System], states: Sequence[np.ndarray]) -> None:
+        """Sets constants that depend on all of the training data, before training; by default only a length scale.
+
+        Args:
+            systems: The training systems.
+            states: Training states of each [n, *event]; nm for molecules.
+        """
+        self.prepare_training(torch.from_numpy(states[0][:]))

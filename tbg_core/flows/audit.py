@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tbg_core.contracts.integrator import Integrator
-    from tbg_core.contracts.proposal import Draws
+    from tbg_core.contracts.proposal import Draws, Proposal
     from tbg_core.contracts.system import System
-    from tbg_core.flows.proposal import FlowProposal
 
 
 @dataclass(frozen=True)
@@ -49,25 +48,31 @@ class Audit:
 
 @torch.no_grad()
 def audit(
-    proposal: FlowProposal,
+    proposal: Proposal,
     draws: Draws,
     system: System,
     reference: Integrator,
     condition: Tensor | None = None,
-) -> Audit:
-    """Compares log q of ``draws`` with that of the same flow, solved tightly in float64 from the same x.
+) -> Audit | None:
+    """Compares log q of ``draws`` with that of the same density, computed tightly in float64 from the same x.
 
     The error is that of the weights, log w = -u(x) - log q(x): it holds what the rule, the tolerance of the
     integrator and the precision of the network contribute together.
 
     Args:
-        proposal: The flow that gave ``draws``, by sampling or by ``log_prob``.
+        proposal: What gave ``draws``, by sampling or by ``log_prob``.
         draws: A share of its samples.
         system: What they are samples of.
         reference: An integrator with tolerances far below the errors sought, e.g. dopri5 at 1e-8.
         condition: Conditioning values [n, C] that were used.
+
+    Returns:
+        The errors; None if the density cannot be computed better than it is.
     """
-    exact = proposal.reference(reference).log_prob(draws.x, system, condition)
+    better = proposal.reference(reference)
+    if better is None:
+        return None
+    exact = better.log_prob(draws.x, system, condition)
     bad = (draws.status != Status.OK) | (exact.status != Status.OK)
     error = (draws.log_q - exact.log_q).masked_fill(bad, torch.nan)
     return Audit(error, draws.log_q_err, int(bad.sum()))

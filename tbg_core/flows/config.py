@@ -30,9 +30,10 @@ class AugmentedConfig(ComponentConfig):
 class QuadratureConfig(ComponentConfig):
     """Options of the rule ``quadrature``."""
 
-    nodes: Literal[15, 21, 31] = Field(
+    nodes: Literal[15, 21, 31, 63] = Field(
         31,
-        description="Divergences taken along each path: nodes of the Gauss-Kronrod pair (7, 15), (10, 21) or (15, 31).",
+        description="Divergences taken along each path: nodes of the Gauss-Kronrod pair (7, 15), (10, 21), (15, 31) or "
+        "(31, 63).",
     )
     max_rows: int = Field(1024, ge=1, description="States whose divergence is taken at once; bounds the memory (rows).")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tbg_core.errors import StorageError
-from tbg_core.storage.atomic import read_json, write_json, write_text
+from tbg_core.storage.atomic import read_json, sweep, write_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 CONFIG, PROVENANCE = "config.yaml", "provenance.json"
 
 
-def open_folder(
-    out: Path, content: dict[str, Any], *, resume: bool, growing: Mapping[str, int] | None = None
-) -> None:
+def open_folder(out: Path, content: dict[str, Any], *, resume: bool, growing: Mapping[str, int] | None = None) -> None:
     """Prepares ``out`` for a job described by ``content`` (written as config.yaml).
 
     Args:
@@ -56,6 +54,7 @@ def open_folder(
             )
         if grown & changed.keys():
             write_text(config, yaml.safe_dump(content, sort_keys=False))
+        sweep(out)
         return
     if out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise StorageError(f"{out} is not empty and holds no tbg job.", fix="Choose another --out folder.")

@@ -12,6 +12,7 @@ import numpy as np
 from tbg_core.config.run_config import RunConfig
 from tbg_core.ensemble import Ensemble
 from tbg_core.errors import StorageError
+from tbg_core.pipeline.audit import audit_run
 from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal, training_mismatch
 from tbg_core.pipeline.components import bind_target, build_sampler, build_system, describe_target, target_state
 from tbg_core.pipeline.finish import StageClock, finish, label_run, reference_entry, started
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tbg_core.contracts.energy import Target
     from tbg_core.contracts.proposal import Proposal
     from tbg_core.contracts.sampler import Sampler
+    from tbg_core.contracts.system import System
     from tbg_core.pipeline.progress import Progress
 
 SHARDS, COSTS, SOURCE = "ensemble", "costs", "checkpoint.json"
@@ -120,6 +122,7 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
         cpu_seconds={"sample": round(costs["seconds"], 3)},
         biased=_is_biased(config),
     )
+    audit_run(config, checkpoint, out, _stream(system), device=device, progress=progress)
 
 
 def known_source(out: Path) -> Path | None:
@@ -154,7 +157,7 @@ def sample_shard(unit: SamplingUnit) -> tuple[int, float]:
     last = min(first + _shard_size(config), config.sampling.num_samples)
     blocks = []
     for start in range(first, last, size):
-        keys = SampleKeys.range(config.seed, f"{target.system.key}/sample", start, start + size)
+        keys = SampleKeys.range(config.seed, _stream(target.system), start, start + size)
         blocks.append(sampler.sample_block(proposal, target, keys)[: min(size, last - start)])
     ensemble = Ensemble.concatenate(blocks)
     folder = Path(unit.folder)
@@ -166,6 +169,11 @@ def sample_shard(unit: SamplingUnit) -> tuple[int, float]:
     ShardStore(folder / SHARDS).write(unit.shard, ensemble.arrays())
     error = ensemble.log_q_err[np.isfinite(ensemble.log_q_err)]
     return int(ensemble.valid.sum()), float(error.mean()) if len(error) else float("nan")
+
+
+def _stream(system: System) -> str:
+    """Name of the random stream that samples of a system are drawn from."""
+    return f"{system.key}/sample"
 
 
 def _shard_size(config: RunConfig) -> int:

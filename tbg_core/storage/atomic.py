@@ -44,6 +44,15 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         ) from error
 
 
+def sweep(folder: Path) -> None:
+    """Removes temporary files that killed processes left anywhere below ``folder``; those of living ones stay."""
+    for leftover in folder.rglob(".*.tmp"):
+        owner = leftover.name.rsplit(".", 2)[-2]
+        if owner.isdigit() and not _lives(int(owner)):
+            with suppress(OSError):
+                leftover.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file atomically, UTF-8."""
     write_atomically(path, lambda temporary: _ignore(temporary.write_text(text, encoding="utf-8")))
@@ -83,6 +92,18 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere the question would be a signal
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _ignore(_: object) -> None:

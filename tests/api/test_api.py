@@ -166,7 +166,7 @@ def test_run_from_scratch_reports_progress_and_resumes(tmp_path):
     asked = {**WELL, "from_scratch": True, "num_samples": 40, "seed": 1, "out": tmp_path / "run"}
     quick = {"training.steps": 20, "simulation.frames": 40, "model": {"name": "mlp", "width": 8}}
     first = api.run(**asked, options=quick, progress=seen)
-    assert seen.stages == ["simulate", "train", "sample", "analyse"]
+    assert seen.stages == ["simulate", "train", "sample", "audit", "analyse"]
     assert seen.done >= 160 + 20 + 40
     assert "reference" in (first.folder / "report.html").read_text()  # its own simulation
     with pytest.raises(StorageError, match="is not empty"):

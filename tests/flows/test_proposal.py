@@ -212,7 +212,7 @@ def test_audit_finds_the_error_of_a_coarse_rule(toys):
 def test_options_are_checked():
     with pytest.raises(ValueError, match="greater than 0"):
         FlowConfig(length_scale_nm=-1.0)
-    with pytest.raises(ValueError, match="Input should be 15, 21 or 31"):
+    with pytest.raises(ValueError, match="Input should be 15, 21, 31 or 63"):
         QuadratureConfig(nodes=10)
 
 

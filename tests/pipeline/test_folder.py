@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -62,6 +65,17 @@ def test_what_a_killed_process_left_before_it_began_is_no_job(tmp_path):
     (tmp_path / ".config.yaml.1234.tmp").write_text("seed: 3\nener")
     open_folder(tmp_path, CONTENT, resume=True)
     assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == CONTENT
+
+
+def test_temporary_files_of_killed_processes_go_when_the_job_goes_on(tmp_path):
+    open_folder(tmp_path, CONTENT, resume=False)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "ensemble").mkdir()
+    (tmp_path / "ensemble" / f".shard-000001.safetensors.{dead.pid}.tmp").write_bytes(b"half")
+    (tmp_path / f".metrics.json.{os.getpid()}.tmp").write_bytes(b"being written")
+    open_folder(tmp_path, CONTENT, resume=True)
+    assert [path.name for path in tmp_path.rglob(".*.tmp")] == [f".metrics.json.{os.getpid()}.tmp"]
 
 
 @pytest.mark.parametrize("text", ["seed: [3", "seed: !!python/object/apply:os.system ['true']", ""])

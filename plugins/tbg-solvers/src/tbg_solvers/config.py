@@ -28,8 +28,8 @@ class RK4Config(ComponentConfig):
 class Dopri5Config(ComponentConfig):
     """Options of ``dopri5``."""
 
-    rtol: float = Field(1e-5, gt=0, le=1, description="Error allowed per step, relative to each entry.")
-    atol: float = Field(1e-5, gt=0, description="Error allowed per step, absolute, in units of the state.")
+    rtol: float = Field(1e-6, gt=0, le=1, description="Error allowed per step, relative to each entry.")
+    atol: float = Field(1e-6, gt=0, description="Error allowed per step, absolute, in units of the state.")
     max_steps: int = Field(
         1000, ge=1, description="Steps tried, rejected ones included, before a sample fails with STEP_LIMIT."
     )
