@@ -311,19 +311,37 @@ def reweight(
     return _load(folder)
 
 
-def report(run: Folder, *, reference: Folder | None = None) -> Path:
-    """Writes the report of a run again, and returns its path.
+def report(
+    run: Folder,
+    *others: Folder,
+    reference: Folder | None = None,
+    observables: Iterable[str] = (),
+    units: Iterable[str] = (),
+    page: Folder | None = None,
+) -> Path:
+    """Writes the report of a run again, or one page that compares several runs; returns its path.
 
     Args:
         run: Folder of the run.
+        others: Folders of runs of the same system to compare it with: ``report("runs/a", "runs/b")``.
         reference: A folder that :func:`simulate` made of the same distribution, to compare with.
+        observables: What to show beside the usual, e.g. ``["rg", "distance:1:C,3:N"]``.
+        units: Units to show, e.g. ``["kcal/mol", "angstrom"]``.
+        page: File of a comparison; by default named after the runs, beside the first.
 
     Raises:
-        StorageError: If the folder holds no run, or the reference is not of the same distribution.
+        StorageError: If a folder holds no run, or the reference is not of the same distribution.
+        ConfigError: If the runs are not of one system, or an observable or a unit cannot be understood.
     """
-    from tbg_core.report.build import build_report
+    folders = [check_run(Path(folder)) for folder in (run, *others)]
+    shown, chosen = tuple(observables), tuple(units)
+    if not others:
+        from tbg_core.report.build import build_report
 
-    return build_report(check_run(Path(run)), reference=_path(reference))
+        return build_report(folders[0], reference=_path(reference), observables=shown, units=chosen)
+    from tbg_core.report.comparison.build import build_comparison
+
+    return build_comparison(folders, _path(page), _path(reference), observables=shown, units=chosen)
 
 
 def make_dataset(

@@ -20,6 +20,8 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg train --data data/gf --data data/ga -s model.width=128 -s training.batch_size=256
 
+  tbg train --data dipeptides --model egnn --out runs/dipeptides    the frames that ship
+
   tbg train --data data/gf --checkpoint runs/train/checkpoint --steps 500    fine-tune a model
 
   tbg train --data data/nma --out runs/train-nma --resume    go on after an interruption
@@ -31,7 +33,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="A folder that [b]tbg simulate[/b] made; repeat for more systems.",
+        help="A folder of [b]tbg simulate[/b] or [b]tbg datasets make[/b], or a dataset that ships (see "
+        "[b]tbg datasets list[/b]); repeat for more systems.",
         rich_help_panel=o.CHOICE,
     ),
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from tbg_core.datasets.positions import Positions
 from tbg_core.ensemble.recorded_system import system_from_dict
 from tbg_core.errors import StorageError
+from tbg_core.pipeline.folder import read_provenance
 from tbg_core.pipeline.simulate import FRAMES, SYSTEM
 from tbg_core.storage.atomic import read_json
 from tbg_core.storage.shards import ShardStore
@@ -22,20 +23,26 @@ MANIFEST: Final = "dataset.json"
 SCHEMA: Final = 1
 
 
-def load_data(folder: Path, systems: Iterable[str] | None = None) -> list[Frames]:
+def load_data(folder: Path, systems: Iterable[str] | None = None, *, training: bool = False) -> list[Frames]:
     """Frames of one or many systems, their positions memory-mapped.
 
     Args:
         folder: What ``tbg simulate``, ``tbg datasets make`` or ``tbg datasets pack`` wrote.
         systems: Only these systems of a dataset, by name.
+        training: They are to be trained on: a split that is held out is refused.
 
     Raises:
-        StorageError: If the folder holds no frames, or lacks one of the systems.
+        StorageError: If the folder holds no frames, lacks one of the systems, or is held out.
     """
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
         return [simulation_frames(folder)]
     manifest = read_manifest(folder)
+    if training and not manifest["training"]:
+        raise StorageError(
+            f"{folder} holds the split {manifest['split']!r} of {manifest['dataset']}, which is held out.",
+            fix="Train on another split: what was trained on cannot test a model.",
+        )
     names = list(manifest["systems"]) if systems is None else list(systems)
     missing = [name for name in names if name not in manifest["systems"]]
     if missing:
@@ -47,6 +54,13 @@ def load_data(folder: Path, systems: Iterable[str] | None = None) -> list[Frames
         raise StorageError(f"{folder} holds no finished system yet.", fix="Let `tbg datasets make` finish one.")
     read = packed_frames if manifest["packed"] else _of_dataset
     return [read(folder, name, manifest) for name in names]
+
+
+def origin(folder: Path) -> dict[str, Any]:
+    """What frames are of: the name of the energy, and what its target says of itself."""
+    path = Path(folder) / MANIFEST
+    source = read_manifest(folder) if path.is_file() else read_provenance(Path(folder))
+    return {"energy": source.get("energy"), **source.get("target", {})}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -140,14 +140,15 @@ def _frames(folder: Path) -> int:
 
 def _write_manifest(out: Path, made: dict[str, Any], order: Sequence[str]) -> None:
     systems = {name: entry for name in order if (entry := _entry(out / name))}
-    target = read_provenance(out / next(iter(systems))).get("target", {}) if systems else {}
+    source = read_provenance(out / next(iter(systems))) if systems else {}
     write_json(
         out / MANIFEST,
         {
             "schema": SCHEMA,
             "packed": False,
             **made,
-            "target": target,
+            "energy": source.get("energy"),
+            "target": source.get("target", {}),
             "versions": read_provenance(out).get("versions", {}),
             "systems": systems,
         },

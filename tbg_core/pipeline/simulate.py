@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tbg_core.config.run_config import RunConfig
-from tbg_core.ensemble.recorded_system import system_from_dict, system_to_dict
+from tbg_core.ensemble.recorded_system import system_to_dict
 from tbg_core.pipeline.components import bind_target, build_dynamics, build_system, describe_target
 from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import run_units
 from tbg_core.storage.atomic import read_json, write_json
 from tbg_core.storage.shards import ShardStore
-from tbg_core.training.data import Frames
 
 if TYPE_CHECKING:
     from tbg_core.config.settings import SimulationSettings
@@ -142,8 +141,8 @@ def simulate(config: RunConfig, out: Path, *, resume: bool, workers: int, progre
 
 
 def simulate_block(unit: SimulationUnit) -> tuple[int, float]:
-    """Makes one block and writes its shard; returns frames and seconds. Runs in a worker process."""
-    began = time.perf_counter()
+    """Makes one block and writes its shard; returns frames and CPU seconds. Runs in a worker process."""
+    began = time.process_time()
     config, simulation, layout = _bound_simulation(unit.config)
     folder, walkers = Path(unit.folder), layout.walkers(unit.group)
     store = ShardStore(folder / FRAMES)
@@ -154,7 +153,7 @@ def simulate_block(unit: SimulationUnit) -> tuple[int, float]:
         state = {k.removeprefix(STATE): v for k, v in arrays.items() if k.startswith(STATE)}
     frames, shard = layout.frames(unit.block), layout.shard(unit.group, unit.block)
     block = simulation.advance(state, frames, config.seed, walkers, unit.block)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     # Times lie beside the shard: a shard holds only what is the same every time it is made.
     write_json(folder / COSTS / f"shard-{shard:06d}.json", {"seconds": seconds})
     store.write(
@@ -170,19 +169,8 @@ def simulate_block(unit: SimulationUnit) -> tuple[int, float]:
     return len(walkers) * frames, seconds
 
 
-def load_frames(folder: Path) -> Frames:
-    """Frames of a simulation folder.
-
-    Raises:
-        StorageError: If the folder holds none.
-    """
-    arrays = ShardStore(Path(folder) / FRAMES).concatenate(["positions", "walker"])
-    system = system_from_dict(read_json(Path(folder) / SYSTEM))
-    return Frames(system, arrays["positions"], arrays["walker"])
-
-
 def simulation_seconds(folder: Path) -> float:
-    """Seconds of one core that all blocks of a simulation took, whenever they were made."""
+    """CPU seconds that all blocks of a simulation took, whenever they were made."""
     return float(sum(read_json(path)["seconds"] for path in (folder / COSTS).glob("shard-*.json")))
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from tbg_core.datasets.folder import load_data, origin
 from tbg_core.errors import ConfigError
 from tbg_core.pipeline.checkpoints import bind_checkpoint
 from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
-from tbg_core.pipeline.simulate import load_frames
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import single_thread
 from tbg_core.storage.checkpoint import Checkpoint, save_checkpoint
@@ -44,7 +44,7 @@ def train(
 
     Args:
         config: Uses model, prior, objective, training and seed.
-        data: Simulation folders, one per system (or several of one system).
+        data: Simulation folders, one per system (or several of one system), and folders of datasets.
         out: Folder of the training run; the checkpoint is ``out/checkpoint``.
         resume: Go on from the last saved training state.
         device: Where to train.
@@ -54,7 +54,7 @@ def train(
     """
     if not data:
         raise ConfigError("no training data were given.", fix="Name simulation folders: --data DIR.")
-    frames = _merge([load_frames(folder) for folder in data])
+    frames = _merge([frames for folder in data for frames in load_data(folder, training=True)])
     content = {**stage_content(config, "train"), "data": [str(folder) for folder in data]}
     start = None
     if checkpoint is not None:
@@ -71,7 +71,7 @@ def train(
         torch.manual_seed(config.seed)  # noqa: TID251 - torch initialises weights from its global generator
         model = adapt_model(config, training.systems)
         proposal = build_proposal(model, config)
-        proposal.prepare_training(torch.from_numpy(training.frames[0].positions))
+        proposal.fit_constants(training.systems, [f.positions for f in training.frames])
         if start is not None:
             start.load_into(proposal)
         trainer = Trainer(settings, config.seed, out, device)
@@ -85,7 +85,6 @@ def train(
             progress,
         )
         clean.load_state_dict(average.tensors)
-    source = read_provenance(Path(data[0]))
     save_checkpoint(
         out / CHECKPOINT,
         clean,
@@ -93,8 +92,7 @@ def train(
         systems=[{"name": s.name, "key": s.key} for s in training.systems],
         data={
             "frames": sum(len(f.positions) for f in frames),
-            "energy": source.get("energy"),
-            **source.get("target", {}),
+            **origin(Path(data[0])),
         },
         # A checkpoint travels: it names its data, not where they lay.
         training={**content, "data": [Path(folder).name for folder in data]},

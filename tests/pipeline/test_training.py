@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tbg_core.errors import CheckpointError, NumericalError
 from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
 from tbg_core.pipeline.progress import NullProgress
-from tbg_core.pipeline.simulate import load_frames
+from tbg_core.datasets import load_data
 from tbg_core.pipeline.train import train
 from tbg_core.storage.checkpoint import Checkpoint
 from tbg_core.training.data import TrainingData
@@ -43,10 +43,10 @@ def fit(tiny, tiny_run, tmp_path):
 
     def run(folder, progress=None, objective="flow-matching", **training):
         config = tiny(training=training, objective=objective)
-        frames, held_out = load_frames(tiny_run.simulation).split(0.1)
+        frames, held_out = load_data(tiny_run.simulation)[0].split(0.1)
         torch.manual_seed(0)  # noqa: TID251 - as the pipeline does
         proposal = build_proposal(adapt_model(config, [frames.system]), config)
-        proposal.prepare_training(torch.from_numpy(frames.positions))
+        proposal.prepare_training(torch.from_numpy(frames.positions[:]))
         trainer = Trainer(config.training, config.seed, tmp_path / folder, "cpu")
         data = (TrainingData([frames]), TrainingData([held_out]))
         average = trainer.fit(proposal, build_objective(config), *data, progress or NullProgress())
@@ -101,7 +101,7 @@ def test_a_loss_that_is_not_finite_ends_the_job_and_keeps_the_last_state(fit):
 def test_a_state_of_another_model_is_refused(fit, tiny, tiny_run, tmp_path):
     fit("here")
     other = tiny(model={"name": "mlp", "width": 16})
-    frames = load_frames(tiny_run.simulation)
+    frames = load_data(tiny_run.simulation)[0]
     proposal = build_proposal(adapt_model(other, [frames.system]), other)
     trainer = Trainer(other.training, other.seed, tmp_path / "here", "cpu")
     with pytest.raises(CheckpointError, match="of another model"):
@@ -118,7 +118,7 @@ def test_the_checkpoint_holds_the_averaged_weights_and_where_they_come_from(tiny
     weights = load_file(tiny_run.checkpoint / "model.safetensors")
     average = {k.removeprefix("average/"): v for k, v in state.items() if k.startswith("average/")}
     assert same(weights, average)
-    frames = load_frames(tiny_run.simulation)
+    frames = load_data(tiny_run.simulation)[0]
     assert opened.molecules == {frames.system.key}
     assert opened.manifest["data"]["energy"] == "double-well"
     assert opened.manifest["data"]["frames"] == 60
