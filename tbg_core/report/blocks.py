@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -27,15 +27,15 @@ class Note:
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot.
+    """A plot or a picture.
 
     Attributes:
-        svg: From :func:`tbg_core.report.plotting.to_svg`.
+        image: From :func:`tbg_core.report.plotting.to_svg` or :func:`~tbg_core.report.plotting.to_png`.
         title: Short heading above it, or ``""``.
         caption: What it shows.
     """
 
-    svg: Markup
+    image: Markup
     title: str = ""
     caption: str = ""
 
@@ -47,10 +47,16 @@ class Figures:
     Attributes:
         figures: The plots.
         caption: What they show together.
+        small: True for many small ones in a row.
+        title: Heading above them all, or ``""``.
+        wide: True for plots that need half of the page.
     """
 
     figures: tuple[Figure, ...]
     caption: str = ""
+    small: bool = False
+    title: str = ""
+    wide: bool = False
     kind: ClassVar[str] = "figures"
 
 
@@ -62,11 +68,15 @@ class Table:
         columns: Headings.
         rows: Cells.
         caption: What the table shows.
+        marked: Indices of rows that stand out.
+        prose: True where the cells hold words, which are aligned to the left and broken into lines.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
+    marked: frozenset[int] = frozenset()
+    prose: bool = False
     kind: ClassVar[str] = "table"
 
 
@@ -85,6 +95,20 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Viewer:
+    """Conformations to turn around, where the browser can; the page shows pictures of them as well.
+
+    Attributes:
+        data: What ``viewer.js`` reads; plain data, written into the page as JSON.
+        label: What it shows, for screen readers.
+    """
+
+    data: dict[str, Any]
+    label: str
+    kind: ClassVar[str] = "viewer"
+
+
+@dataclass(frozen=True)
 class Fragment:
     """HTML that a plugin made."""
 
@@ -92,7 +116,7 @@ class Fragment:
     kind: ClassVar[str] = "fragment"
 
 
-Block = Paragraph | Note | Figures | Table | Code | Fragment
+Block = Paragraph | Note | Figures | Table | Code | Viewer | Fragment
 
 
 @dataclass(frozen=True)

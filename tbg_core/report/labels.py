@@ -1,17 +1,18 @@
-"""Observables as a reader wants them: Greek letters, degrees."""
+"""Observables and atoms as a reader wants them: Greek letters, degrees, residues."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 if TYPE_CHECKING:
-    from tbg_core.observables import Observable
+    from collections.abc import Sequence
+
+    from tbg_core.molecule import Molecule
+    from tbg_core.report.clouds import Measure
 
 _SYMBOLS: Final = {"phi": "φ", "psi": "ψ", "omega": "ω", "rg": "radius of gyration"}
+_UNITS: Final = {"degree": "°", "angstrom": "Å"}
 
 
 def symbol(name: str) -> str:
@@ -22,28 +23,39 @@ def symbol(name: str) -> str:
     return f"{_SYMBOLS[kind]} {rest}".strip() if kind in _SYMBOLS else name
 
 
-@dataclass(frozen=True)
-class InDegrees:
-    """An angle in degrees.
+def headline(label: str) -> str:
+    """With a capital: ``"Reference MD"``."""
+    return label[:1].upper() + label[1:]
 
-    Attributes:
-        angle: The observable in radians.
-        unit: The degree sign.
-    """
 
-    angle: Observable
-    unit: str = "°"
+def unit_symbol(unit: str) -> str:
+    """``"degree"`` as ``"°"``; other units as they are."""
+    return _UNITS.get(unit, unit)
 
-    @property
-    def name(self) -> str:
-        """That of the angle."""
-        return self.angle.name
 
-    @property
-    def period(self) -> float | None:
-        """360 where the angle has a period."""
-        return None if self.angle.period is None else 360.0
+def name_of(observable: Measure) -> str:
+    """Name of an observable, for people."""
+    return symbol(str(getattr(observable, "name", "observable")))
 
-    def __call__(self, positions: np.ndarray) -> np.ndarray:
-        """Values [n], degrees."""
-        return np.degrees(self.angle(positions))
+
+def axis_label(observable: Measure) -> str:
+    """Name and unit, as along an axis: ``"φ 2 / °"``."""
+    unit = unit_symbol(str(getattr(observable, "unit", "")))
+    return f"{name_of(observable)} / {unit}" if unit else name_of(observable)
+
+
+def with_unit(observable: Measure, value: float) -> str:
+    """``"φ 2 = −65.1°"``, to three digits."""
+    unit = unit_symbol(str(getattr(observable, "unit", "")))
+    gap = "" if unit in {"", "°"} else " "
+    return f"{name_of(observable)} = {value:.3g}{gap}{unit}".replace("-", "−")
+
+
+def atoms_label(molecule: Molecule, atoms: Sequence[int]) -> str:
+    """Bonded or distant atoms by name: ``"ALA 2 N–CA"``, ``"ACE 1 C – ALA 2 N"``."""
+    residues = [molecule.residue_index[i] for i in atoms]
+    names = [molecule.atom_names[i] for i in atoms]
+    where = [f"{molecule.residue_names[r]} {r + 1}" for r in residues]
+    if len(set(residues)) == 1:
+        return f"{where[0]} {'–'.join(names)}"
+    return " – ".join(f"{place} {name}" for place, name in zip(where, names, strict=True))

@@ -53,4 +53,6 @@ def duration(seconds: float) -> str:
 def percent(fraction: float) -> str:
     """A share with two significant digits below 10 %."""
     value = 100.0 * fraction
-    return f"{value:.0f} %" if value >= 10.0 or value == 0.0 else f"{value:.2g} %"
+    if value >= 10.0 or value == 0.0:
+        return f"{value:.0f}\u00a0%"
+    return f"{value:.1f}\u00a0%" if value >= 1.0 else f"{value:.2g}\u00a0%"

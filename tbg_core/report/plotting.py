@@ -6,6 +6,7 @@ variables afterwards: one drawing serves the light page, the dark page and the p
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from html import escape
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 from markupsafe import Markup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Drawing
@@ -70,31 +72,36 @@ _RC: Final[Any] = {
 }
 
 
-def new_plot(width: float = 4.4, height: float = 3.0) -> tuple[Drawing, Axes]:
+def new_plot(width: float = 4.4, height: float = 3.0, *, bare: bool = False) -> tuple[Drawing, Axes]:
     """An empty plot.
 
     Args:
         width: Inches; at 1.0 of the page's column that is 4.4.
         height: Inches.
+        bare: True for a picture without axes, from edge to edge.
     """
     with mpl.rc_context(_RC):
-        drawing = Drawing(figsize=(width, height), layout="constrained")
+        drawing = Drawing(figsize=(width, height), layout=None if bare else "constrained")
         FigureCanvasSVG(drawing)
-        axes = drawing.add_subplot()
+        axes = drawing.add_axes((0.0, 0.0, 1.0, 1.0)) if bare else drawing.add_subplot()
         axes.set_axisbelow(True)
+        if bare:
+            axes.set_axis_off()
     return drawing, axes
 
 
-def legend_above(axes: Axes) -> None:
-    """A legend in one line above the plot, where it hides nothing."""
+def legend_above(axes: Axes, *, tight: bool = False) -> None:
+    """A legend in one line above the plot, where it hides nothing; ``tight`` for plots of three inches."""
     with mpl.rc_context(_RC):
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(-0.02, 1.0),
-            ncols=3,
+            ncols=4,
             borderaxespad=0.1,
-            columnspacing=1.2,
-            handlelength=1.4,
+            columnspacing=0.8 if tight else 1.2,
+            handlelength=1.0 if tight else 1.4,
+            handletextpad=0.4 if tight else 0.6,
+            fontsize=7.5 if tight else 8.5,
         )
 
 
@@ -126,3 +133,22 @@ def to_svg(drawing: Drawing, name: str, description: str) -> Markup:
     svg = re.sub(r'^<svg([^>]*?) height="[^"]*"', r"<svg\1", svg)
     svg = svg.replace("<svg ", f'{opening}style="max-width:{width:.0f}px" ', 1)
     return Markup(svg)  # noqa: S704 - drawn here; Matplotlib escapes the texts in it
+
+
+def to_png(drawing: Drawing, description: str, dpi: int = 170) -> Markup:
+    """The drawing as an inline picture, for what has too many parts for SVG.
+
+    Args:
+        drawing: From :func:`new_plot`; drawn in colours that suit a light and a dark page.
+        description: What a reader who cannot see it should know.
+        dpi: Dots per inch of the drawing, which is shown at 96.
+    """
+    buffer = io.BytesIO()
+    with mpl.rc_context(_RC):
+        FigureCanvasAgg(drawing)
+        drawing.savefig(buffer, format="png", transparent=True, dpi=dpi, metadata={"Software": None})
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    width, height = (round(size * 96.0) for size in drawing.get_size_inches())
+    return Markup('<img alt="{}" width="{}" height="{}" src="data:image/png;base64,{}">').format(
+        description, width, height, data
+    )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tbg_core.contracts.system import System
-    from tbg_core.ensemble.ensemble import Observe
+    from tbg_core.report.clouds import Measure
 
 _FRAMES = "frames"
 
@@ -52,7 +52,7 @@ class Reference:
         """Blocks of frames whose mean energies are independent [n]."""
         return independent_blocks(self.walker, self.reduced_energy)
 
-    def evaluate(self, observable: Observe) -> np.ndarray:
+    def evaluate(self, observable: Measure) -> np.ndarray:
         """An observable of every frame [n]."""
         return np.asarray(observable(self.positions), dtype=np.float64)
 
@@ -63,7 +63,7 @@ class Reference:
         phase = values * (2.0 * np.pi / period)
         return independent_blocks(self.walker, np.cos(phase), np.sin(phase))
 
-    def expectation(self, observable: Observe) -> Estimate:
+    def expectation(self, observable: Measure) -> Estimate:
         """Average with a block-bootstrap interval; angles around their circular mean."""
         period = getattr(observable, "period", None)
         values = self.evaluate(observable)
@@ -79,7 +79,7 @@ class Reference:
         """
         return _mean(self.reduced_energy * factor, self.energy_groups, unit)
 
-    def profile(self, observable: Observe, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def profile(self, observable: Measure, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """F, error, low and high in given bins; see :func:`histogram_profile`."""
         values = self.evaluate(observable)
         groups = self.groups(values, getattr(observable, "period", None))

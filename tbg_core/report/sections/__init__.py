@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from tbg_core.report.sections import (
     attempted,
+    conformations,
     cost,
     energies,
     expectations,
     free_energy,
+    geometry,
+    maps,
     provenance,
-    ramachandran,
+    reproduce,
+    stereo,
     weights,
 )
 
@@ -22,12 +26,16 @@ if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
 
 BUILDERS: Final[tuple[Callable[[RunData], Section | None], ...]] = (
-    ramachandran.build,
+    maps.build,
+    conformations.build,
     free_energy.build,
     expectations.build,
+    geometry.build,
+    stereo.build,
     energies.build,
     weights.build,
     attempted.build,
     cost.build,
     provenance.build,
+    reproduce.build,
 )

@@ -24,7 +24,7 @@ def build(run: RunData) -> Section | None:
     blocks: list[Block] = []
     total = sum(seconds.values())
     if total > 0.0:
-        drawing, axes = new_plot(6.6, 0.55 + 0.3 * len(seconds))
+        drawing, axes = new_plot(5.0, 0.55 + 0.28 * len(seconds))
         names = list(seconds)[::-1]
         axes.barh(names, [seconds[name] for name in names], color=REWEIGHTED, height=0.62)
         axes.set(xlabel="wall-clock time / s")
@@ -38,6 +38,8 @@ def build(run: RunData) -> Section | None:
         text = f"{evaluations:,} conformations had their energy evaluated"
         if ess >= 1.0:
             text += f", {evaluations / ess:,.1f} per effective sample"
+        if ess >= 1.0 and known.get("sample"):
+            text += f"; sampling took {duration(known['sample'] / ess)} per effective sample"
         blocks.append(Paragraph(f"{text}."))
     return Section("cost", "Cost", tuple(blocks), order=900) if blocks else None
 

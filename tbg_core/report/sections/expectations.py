@@ -9,13 +9,13 @@ import numpy as np
 
 from tbg_core.ensemble.averages import unwrapped
 from tbg_core.report.blocks import Block, Note, Paragraph, Section, Table
-from tbg_core.report.labels import symbol
+from tbg_core.report.labels import axis_label, headline
 from tbg_core.report.numbers import ABSENT, interval, rounded
-from tbg_core.units import energy_unit
+from tbg_core.report.run_data import energy_scale
 
 if TYPE_CHECKING:
-    from tbg_core.ensemble.ensemble import Observe
     from tbg_core.ensemble.estimate import Estimate
+    from tbg_core.report.clouds import Measure
     from tbg_core.report.run_data import RunData
 
 MAX_ROWS: Final = 24
@@ -26,7 +26,7 @@ def build(run: RunData) -> Section:
     rows = [_energy(run), *(_row(run, observable) for observable in run.observables[:MAX_ROWS])]
     columns = ["Average", "Proposal", "Reweighted", "± error", "90 % interval"]
     if run.reference is not None:
-        columns += [run.reference_name.replace("r", "R", 1), "± error", "Difference"]
+        columns += [headline(run.reference_name), "± error", "Difference"]
     blocks: list[Block] = []
     if not run.ensemble.reliability.reliable:
         blocks.append(Note("Not reliable: the values are shown for orientation, without errors."))
@@ -44,21 +44,18 @@ def build(run: RunData) -> Section:
 
 def _energy(run: RunData) -> tuple[str, ...]:
     ensemble = run.ensemble
-    unit = "kJ/mol" if run.molecular else "kT"
-    factor = energy_unit(unit, ensemble.temperature_K)
+    unit, factor = energy_scale(run)
     raw = ensemble.reduced_energy[ensemble.valid] * factor
     reference = None if run.reference is None else run.reference.mean_energy(factor, unit)
     return _cells(f"potential energy / {unit}", raw, ensemble.mean_energy(unit=unit), reference, None)
 
 
-def _row(run: RunData, observable: Observe) -> tuple[str, ...]:
+def _row(run: RunData, observable: Measure) -> tuple[str, ...]:
     ensemble = run.ensemble
     period = getattr(observable, "period", None)
     values = ensemble.evaluate(observable)[ensemble.valid]
     raw = unwrapped(values, np.ones(len(values)), period)
-    unit = getattr(observable, "unit", "")
-    name = symbol(str(getattr(observable, "name", "observable")))
-    label = f"{name} / {unit}" if unit else name
+    label = axis_label(observable)
     reference = None if run.reference is None else run.reference.expectation(observable)
     return _cells(label, raw, ensemble.expectation(observable), reference, period)
 

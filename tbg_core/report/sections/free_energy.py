@@ -1,117 +1,113 @@
-"""Free-energy profiles with bootstrap bands, and the difference between the two sides."""
+"""Free-energy profiles with bootstrap bands, and differences between regions."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tbg_core.ensemble.free_energy import Profile, histogram_profile
+from tbg_core.report import profiles
 from tbg_core.report.blocks import Block, Figure, Figures, Section, Table
-from tbg_core.report.labels import symbol
-from tbg_core.report.numbers import interval, rounded
-from tbg_core.report.plotting import PROPOSAL, REFERENCE, REWEIGHTED, legend_above, new_plot, to_svg
-from tbg_core.units import energy_unit
+from tbg_core.report.labels import name_of
+from tbg_core.report.numbers import ABSENT, interval, rounded
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-    from matplotlib.axes import Axes
-
-    from tbg_core.ensemble.ensemble import Observe
+    from tbg_core.report.clouds import Measure
+    from tbg_core.report.profiles import Curve
     from tbg_core.report.run_data import RunData
 
 MAX_PROFILES: Final = 4
-TOP: Final = 10.0
-"""Profiles are cut here, kT."""
+"""Shown unasked; what the reader asks for comes on top."""
 
 
 def build(run: RunData) -> Section | None:
-    """Profiles along the first observables; None where there is no observable."""
-    chosen = profile_observables(run.observables)
-    if not chosen:
+    """Profiles along what was asked for and the first usual observables; None where there is no observable."""
+    chosen = profile_observables(run)
+    if not chosen or not run.ensemble.relative_weights.any():
         return None
-    figures, rows = [], []
+    unit, factor = run.units.energy, run.energy_factor
+    figures, agreements = [], []
     for index, observable in enumerate(chosen):
-        profile = run.ensemble.profile(observable, bins=_bins(run))
-        figures.append(Figure(_plot(run, observable, profile, index)))
-        rows.append(_difference(run, observable, profile))
+        edges, curves = profiles.curves(run, observable)
+        figures.append(Figure(profiles.plot(observable, edges, curves, f"profile-{index}", unit, factor)))
+        if run.reference is not None:
+            agreements.append((name_of(observable), *_agreement(curves, factor)))
     band = "Band: 90 % bootstrap interval of −log p in each bin. " if run.ensemble.reliability.reliable else ""
-    blocks: list[Block] = [
-        Figures(tuple(figures), f"{band}Each curve is shifted to zero at its minimum; thin line: the proposal.")
-    ]
-    table = tuple(row for row in rows if row is not None)
-    if table:
-        blocks.append(
-            Table(
-                ("Free-energy difference", "kT", "90 % interval", *(["kJ/mol"] if run.molecular else [])),
-                table,
-                "F of the first region less F of the second.",
-            )
+    caption = f"{band}Each curve is shifted to zero at its minimum; a gap is a bin without a sample."
+    blocks: list[Block] = [Figures(tuple(figures), caption, wide=True)]
+    differences = tuple(row for o in chosen if (row := _difference(run, o)) is not None)
+    if differences:
+        columns = ["Free-energy difference", unit, "90 % interval"]
+        if run.reference is not None:
+            columns += [run.reference_name, "± error"]
+        blocks.append(Table(tuple(columns), differences, "F of the first region less F of the second."))
+    if agreements:
+        columns = ["Profile", f"rms difference / {unit}", "largest difference", "where both are known"]
+        caption = (
+            f"Reweighted less {run.reference_name}: root mean square over the {run.reference_name}; largest in units "
+            "of the combined error; share of the reference in bins that both have an error for."
         )
+        blocks.append(Table(tuple(columns), tuple(agreements), caption))
     return Section("free-energy", "Free energy", tuple(blocks), order=200)
 
 
-def profile_observables(observables: tuple[Observe, ...]) -> tuple[Observe, ...]:
-    """Backbone torsions first, in the order given; nothing else where there are some."""
-    backbone = [o for o in observables if any(a in str(getattr(o, "name", "")) for a in ("phi", "psi"))]
-    return tuple((backbone or list(observables))[:MAX_PROFILES])
+def profile_observables(run: RunData) -> tuple[Measure, ...]:
+    """What was asked for, then backbone torsions; other observables only where there is neither."""
+    rest = [o for o in run.observables if o not in run.chosen]
+    backbone = [o for o in rest if str(getattr(o, "name", "")).partition(":")[0] in {"phi", "psi"}]
+    usual = backbone or ([] if run.chosen else rest)
+    return (*run.chosen, *usual[:MAX_PROFILES])
 
 
-def _bins(run: RunData) -> int:
-    """More bins for more effective samples: from 16 to 60."""
-    return int(np.clip(1.2 * np.sqrt(run.ensemble.ess), 16, 60)) // 2 * 2
+def _agreement(curves: list[Curve], factor: float) -> tuple[str, str, str]:
+    """How far the last curve is from the one before: rms difference, largest one over its error, coverage."""
+    simulated, reweighted = curves[-2], curves[-1]
+    p = np.where(np.isfinite(simulated.free_energy), np.exp(-simulated.free_energy), 0.0)
+    known = np.isfinite(simulated.error) & np.isfinite(reweighted.free_energy) & (p > 0.0)
+    if not known.any():
+        return ABSENT, ABSENT, ABSENT
+    # The offset between two profiles is arbitrary: that of their minima is the noise of one bin.
+    gap = reweighted.free_energy[known] - simulated.free_energy[known]
+    gap = gap - np.average(gap, weights=p[known])
+    rms = math.sqrt(float(np.average(gap**2, weights=p[known])))
+    combined = np.hypot(simulated.error[known], reweighted.error[known])
+    usable = np.isfinite(combined) & (combined > 0.0)
+    largest = f"{np.abs(gap[usable] / combined[usable]).max():.1f} σ" if usable.any() else ABSENT
+    return f"{rms * factor:.2f}", largest, f"{100.0 * p[known].sum() / p.sum():.0f} %"
 
 
-def _plot(run: RunData, observable: Observe, profile: Profile, index: int) -> Markup:
-    drawing, axes = new_plot(4.4, 3.0)
-    values = run.ensemble.evaluate(observable)
-    raw, *_ = histogram_profile(values, run.proposal_weights(), profile.edges, groups=None)
-    _curve(axes, profile.edges, raw, PROPOSAL, "proposal", 0.9)
-    if run.reference is not None:
-        free, _, low, high = run.reference.profile(observable, profile.edges)
-        _band(axes, profile.edges, low, high, REFERENCE)
-        _curve(axes, profile.edges, free, REFERENCE, run.reference_name, 1.4)
-    _band(axes, profile.edges, profile.low, profile.high, REWEIGHTED)
-    _curve(axes, profile.edges, profile.free_energy, REWEIGHTED, "reweighted", 2.0)
-    unit = f" / {profile.unit}" if profile.unit else ""
-    axes.set(
-        xlabel=f"{symbol(profile.name)}{unit}",
-        ylabel="free energy / kT",
-        xlim=(profile.edges[0], profile.edges[-1]),
-    )
-    finite = profile.free_energy[np.isfinite(profile.free_energy)]
-    axes.set_ylim(-0.6, min(TOP, max(4.0, 1.15 * finite.max(initial=0.0))))
-    if profile.period is not None and profile.period > 100.0:
-        axes.set_xticks(np.linspace(profile.edges[0], profile.edges[-1], 5))
-    axes.grid(axis="y")
-    legend_above(axes)
-    return to_svg(drawing, f"profile-{index}", f"free energy along {profile.name}")
-
-
-def _curve(axes: Axes, edges: np.ndarray, free: np.ndarray, colour: str, label: str, width: float) -> None:
-    # Drawn through the bin centres; bins without weight are gaps.
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    axes.plot(centres, np.where(np.isfinite(free), free, np.nan), color=colour, linewidth=width, label=label)
-
-
-def _band(axes: Axes, edges: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> None:
-    if np.isfinite(low).any():
-        centres = 0.5 * (edges[1:] + edges[:-1])
-        axes.fill_between(centres, low, high, color=colour, alpha=0.22, linewidth=0)
-
-
-def _difference(run: RunData, observable: Observe, profile: Profile) -> tuple[str, ...] | None:
+def _difference(run: RunData, observable: Measure) -> tuple[str, ...] | None:
     """The two sides of zero of phi or of a coordinate; None for psi and the like."""
-    name = symbol(profile.name)
-    if profile.period is not None and "phi" not in profile.name:
+    name, period = name_of(observable), getattr(observable, "period", None)
+    spec = str(getattr(observable, "name", ""))
+    if not spec.startswith(("phi", "x")) or (period is None and spec.startswith("phi")):
         return None
-    low, high = float(profile.edges[0]), float(profile.edges[-1])
-    if not low < 0.0 < high:
+    values = run.clouds[1].evaluate(observable)
+    if not values.min(initial=0.0) < 0.0 < values.max(initial=0.0):
         return None
-    far = 1e9 if profile.period is None else 0.5 * profile.period
-    reduced = run.ensemble.free_energy(observable, (-far, 0.0), (0.0, far))
-    cells = [f"{name} > 0 against {name} < 0", rounded(reduced.value, reduced.error), interval(reduced)]
-    if run.molecular:
-        factor = energy_unit("kJ/mol", run.ensemble.temperature_K)
-        cells.append(rounded(reduced.value * factor, reduced.error * factor))
+    far = 1e9 if period is None else 0.5 * float(period)
+    factor = run.energy_factor
+    found = run.ensemble.free_energy(observable, (-far, 0.0), (0.0, far), unit=run.units.energy)
+    held = interval(found) if found.interval or not run.ensemble.reliability.reliable else "too few samples"
+    cells = [f"{name} > 0 against {name} < 0", rounded(found.value, found.error), held]
+    if run.reference is not None:
+        side = run.reference.expectation(_Side(observable))
+        p, error = side.value, side.error
+        inside = 0.0 < p < 1.0
+        cells.append(rounded(-math.log(p / (1.0 - p)) * factor, error / (p * (1.0 - p)) * factor) if inside else ABSENT)
+        cells.append(f"{error / (p * (1.0 - p)) * factor:.2g}" if inside and side.reliable else ABSENT)
     return tuple(cells)
+
+
+class _Side:
+    """1 where an observable is positive."""
+
+    unit = ""
+    period: float | None = None
+
+    def __init__(self, observable: Measure) -> None:
+        self._observable = observable
+
+    def __call__(self, positions: np.ndarray) -> np.ndarray:
+        return (self._observable(positions) > 0.0).astype(np.float64)

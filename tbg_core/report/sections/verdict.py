@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tbg_core.molecule import Molecule
 from tbg_core.report.numbers import ABSENT, count, duration, fixed, interval, percent, rounded
+from tbg_core.report.page import Head
 
 if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Head of the report.
-
-    Attributes:
-        title: Name of the system.
-        subtitle: Model, energy, temperature.
-        reliable: Decides the colour.
-        label: ``"RELIABLE"`` or ``"NOT RELIABLE"``.
-        sentence: ESS, k-hat and what they mean.
-        advice: What to do or to bear in mind, ``""`` if nothing.
-        tiles: (label, value, remark) of the key figures.
-    """
-
-    title: str
-    subtitle: str
-    reliable: bool
-    label: str
-    sentence: str
-    advice: str
-    tiles: tuple[tuple[str, str, str], ...]
-
-
-def build(run: RunData) -> Verdict:
+def build(run: RunData) -> Head:
     """Head of the report of ``run``."""
     ensemble, verdict = run.ensemble, run.ensemble.reliability
     summary = ensemble.weight_summary
@@ -58,7 +35,8 @@ def build(run: RunData) -> Verdict:
         ),
         ("Wall time", duration(seconds) if seconds else ABSENT, "all stages"),
     )
-    return Verdict(
+    return Head(
+        eyebrow="Boltzmann generator report",
         title=_title(run),
         subtitle=_subtitle(run),
         reliable=verdict.reliable,

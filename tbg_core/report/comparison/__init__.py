@@ -1,0 +1,1 @@
+"""Two or more runs of one system side by side."""
