@@ -77,7 +77,7 @@ def dynamics_for(registry: Registry, basis: Basis, energy: str, usual: str) -> s
     return usual if usual in fitting or not fitting else fitting[0]
 
 
-def check_dynamics(registry: Registry, dynamics: str, energy: str) -> None:
+def check_dynamics(registry: Registry, basis: Basis | None, dynamics: str, energy: str) -> None:
     """Refuses a dynamics that cannot integrate the energy.
 
     Raises:
@@ -86,7 +86,8 @@ def check_dynamics(registry: Registry, dynamics: str, energy: str) -> None:
     spec = registry.spec("dynamics", dynamics)
     if not spec.energies or energy in spec.energies:
         return
-    others = [s.name for s in registry.specs("dynamics") if not s.energies or energy in s.energies]
+    able = [s for s in registry.specs("dynamics") if not s.energies or energy in s.energies]
+    others = [s.name for s in able if basis is None or basis.fits(s)]
     raise ConfigError(
         f"dynamics {dynamics!r} integrates the energy {_words(spec.energies)}, not {energy!r}.",
         fix=f"Choose another by `-s dynamics=NAME`: {', '.join(others)}." if others else "",
