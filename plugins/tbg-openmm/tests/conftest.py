@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import openmm
 import pytest
 import torch
 
 from tbg_core.molecule import Molecule
+from tbg_openmm import quantities
 from tbg_openmm.config import PeptideConfig
+from tbg_openmm.engine import Engine, ForceFieldParameters
 from tbg_openmm.peptide import PeptideSource
 
 torch.set_num_threads(1)
@@ -70,3 +73,40 @@ def near_reference() -> Callable[[Molecule, int], torch.Tensor]:
         return torch.from_numpy(molecule.reference + noise)
 
     return make
+
+
+def _frames(molecule: Molecule, parameters: ForceFieldParameters, n: int) -> torch.Tensor:
+    """Frames of n walkers after 0.3 ps at 310 K, in single precision."""
+    engine = Engine(parameters, torch.float32)
+    random = np.random.default_rng(7)
+    spread = np.sqrt(0.00831446 * 310 / parameters.masses)[:, None]
+    v = torch.from_numpy(spread * random.standard_normal((n, molecule.n_atoms, 3)))
+    x = torch.from_numpy(molecule.reference).expand(n, -1, -1)
+    temperature, keys = torch.full((n,), 310.0), (7, torch.arange(n))
+    for start in range(0, 300, 100):
+        x, v, _ = engine.langevin(x, v, temperature, 100, 0.001, 1.0, keys, start)
+        x = x - x.mean(dim=1, keepdim=True)
+    return x
+
+
+def _by_reference(system: openmm.System, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Energies and forces of OpenMM's Reference platform."""
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    energies, forces = [], []
+    for row in x.double().numpy():
+        context.setPositions(row)
+        state = context.getState(getEnergy=True, getForces=True)
+        energies.append(quantities.potential_energy(state))
+        forces.append(quantities.forces(state))
+    return torch.tensor(energies, dtype=torch.float64), torch.from_numpy(np.array(forces))
+
+
+@pytest.fixture(scope="session")
+def engine_frames() -> Callable[[Molecule, ForceFieldParameters, int], torch.Tensor]:
+    return _frames
+
+
+@pytest.fixture(scope="session")
+def by_reference() -> Callable[[openmm.System, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    return _by_reference
