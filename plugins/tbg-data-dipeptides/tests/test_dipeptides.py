@@ -1,0 +1,192 @@
+"""The splits keep what is tested apart from what is trained on, and the frames that ship are what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from itertools import product
+
+import numpy as np
+import pytest
+
+from tbg_core import api
+from tbg_core.config.load import make_config
+from tbg_core.config.resolve import resolve
+from tbg_core.datasets import load_data
+from tbg_core.datasets.folder import read_manifest
+from tbg_core.datasets.packing import RESOLUTION_NM
+from tbg_core.datasets.verbs import build_dataset
+from tbg_core.errors import ConfigError, StorageError
+from tbg_core.storage.shards import ShardStore
+
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+LEAST_FRAMES, LARGEST_BYTES = 1500, 80_000_000
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return build_dataset("dipeptides")
+
+
+def held_out(dataset):
+    return {name for split in dataset.splits.values() if not split.training for name in split.systems}
+
+
+def test_the_splits_are_those_of_the_papers(dataset):
+    sizes = {name: len(split.systems) for name, split in dataset.splits.items()}
+    assert sizes == {
+        "train": 200,
+        "validation": 10,
+        "test_tbg_8": 8,
+        "test_tbg_16": 16,
+        "test_tbg": 100,
+        "test_prose": 30,
+    }
+    possible = {a + b for a, b in product(LETTERS, repeat=2)}
+    for split in dataset.splits.values():
+        assert len(set(split.systems)) == len(split.systems)
+        assert possible.issuperset(split.systems)
+        assert "arXiv" in split.source
+    assert set(dataset.splits["test_tbg_8"].systems) <= set(dataset.splits["test_tbg_16"].systems)
+    assert set(dataset.splits["test_tbg_16"].systems) <= set(dataset.splits["test_tbg"].systems)
+
+
+def test_nothing_that_is_tested_is_trained_on(dataset):
+    training = {name for split in dataset.splits.values() if split.training for name in split.systems}
+    assert len(training) == 200
+    assert not training & held_out(dataset)
+    # In no list: the example of the README is never trained on.
+    assert "GF" not in training | held_out(dataset)
+
+
+def test_recipes_resolve(dataset):
+    for name in dataset.splits:
+        config = resolve(
+            make_config({**dataset.recipe(name), "system": "AA"}), needs=["system", "energy", "dynamics"]
+        )
+        assert config.temperature_K == 310.0
+        assert config.energy["preset"] == "amber14-obc1-310K"
+        assert config.dynamics["temperatures_K"][0] == 310.0
+        assert config.simulation.frames % config.simulation.block_frames == 0
+    assert dataset.recipe("validation")["simulation"]["frames"] > dataset.recipe("train")["simulation"]["frames"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"split": "training"}, "has no split 'training'.*It has train, validation"),
+        ({"systems": ["AL"]}, "AL is not in split 'train'"),  # validation
+        ({"systems": ["GF"]}, "GF is not in split 'train'"),  # in no list
+        ({"systems": []}, "nothing is not in split"),
+    ],
+)
+def test_other_systems_are_not_made(tmp_path, options, words):
+    with pytest.raises(ConfigError, match=words):
+        api.make_dataset("dipeptides", out=tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+TINY = {
+    "simulation.walkers": 4,
+    "simulation.block_frames": 2,
+    "dynamics.temperatures_K": [310.0, 340.0],
+    "dynamics.heating_ps": 0.02,
+    "dynamics.scramble_ps": 0.02,
+    "dynamics.equilibration_ps": 0.02,
+    "dynamics.exchange_interval_ps": 0.02,
+    "dynamics.frame_interval_ps": 0.02,
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two dipeptides, prolonged once."""
+    out = tmp_path_factory.mktemp("made") / "train"
+    api.make_dataset("dipeptides", systems=["AG"], frames=4, options=TINY, out=out)
+    return api.make_dataset("dipeptides", systems=["GG", "AG"], frames=6, options=TINY, out=out, resume=True)
+
+
+def test_a_dataset_says_what_it_holds(made, dataset):
+    manifest = read_manifest(made)
+    assert manifest["training"]
+    assert manifest["split"] == "train"
+    assert list(manifest["systems"]) == ["AG", "GG"]  # in the order of the split
+    assert not held_out(dataset) & set(manifest["systems"])
+    assert manifest["target"]["forcefield"] == ["amber14-all.xml", "implicit/obc1.xml"]
+    assert manifest["target"]["temperature_K"] == 310.0
+    for name, entry in manifest["systems"].items():
+        assert entry["frames"] == 24
+        assert entry["walkers"] == 4
+        assert set(entry["populations"]) == {"phi:2", "psi:1"}
+        assert len(entry["acceptance"]) == 1
+        assert 0 <= entry["split_half"] <= 1
+        ShardStore(made / name / "frames").verify()
+
+
+def test_what_was_prolonged_is_what_would_have_been_made_at_once(made, tmp_path):
+    once = api.make_dataset("dipeptides", systems=["AG"], frames=6, options=TINY, out=tmp_path / "once")
+    assert read_manifest(once)["systems"]["AG"]["sha256"] == read_manifest(made)["systems"]["AG"]["sha256"]
+
+
+def test_fewer_or_other_frames_are_refused(made):
+    for options in ({"frames": 4}, {"frames": 6, "options": {**TINY, "dynamics.timestep_fs": 1.0}}):
+        with pytest.raises(StorageError, match="was begun with other settings"):
+            api.make_dataset("dipeptides", resume=True, out=made, **{"options": TINY, **options})
+
+
+def test_packed_frames_are_those_of_the_dataset(made, tmp_path):
+    with pytest.raises(StorageError, match=r"2 systems of .* have fewer than 25 frames \(AG \d+, GG"):
+        api.pack_dataset(made, out=tmp_path / "none", frames=25)
+    packed = api.pack_dataset(made, out=tmp_path / "packed", frames=12)
+    for whole, few in zip(load_data(made), load_data(packed, training=True), strict=True):
+        assert few.system == whole.system
+        assert few.system.reference is not None
+        assert np.bincount(few.walker).tolist() == [3, 3, 3, 3]
+        x = np.asarray(whole.positions)
+        distance = np.abs(np.asarray(few.positions)[:, None] - x[None]).max(axis=(2, 3)).min(axis=1)
+        assert distance.max() <= RESOLUTION_NM / 2 + 1e-6
+    ShardStore(packed)
+    manifest = read_manifest(packed)
+    assert manifest["packed"]
+    for entry in manifest["systems"].values():
+        digest = hashlib.sha256(ShardStore(packed).path(entry["shard"]).read_bytes()).hexdigest()
+        assert entry["sha256"] == digest
+
+
+def test_models_train_on_packed_frames_and_not_on_what_is_held_out(made, tmp_path):
+    packed = api.pack_dataset(made, out=tmp_path / "packed", frames=12)
+    options = {"model.layers": 1, "model.width": 8, "training.batch_size": 4}
+    checkpoint = api.train(packed, model="egnn", steps=2, options=options, out=tmp_path / "trained")
+    manifest = json.loads((checkpoint / "manifest.json").read_text())
+    assert [s["name"] for s in manifest["systems"]] == ["AG", "GG"]
+    assert manifest["data"]["preset"] == "amber14-obc1-310K"
+    held = json.loads((packed / "dataset.json").read_text()) | {"training": False, "split": "validation"}
+    (packed / "dataset.json").write_text(json.dumps(held))
+    with pytest.raises(StorageError, match="holds the split 'validation' of dipeptides, which is held out"):
+        api.train(packed, model="egnn", steps=2, options=options, out=tmp_path / "refused")
+
+
+def test_listing_and_showing(made):
+    command = [sys.executable, "-m", "tbg_core.cli.main", "datasets"]
+    shown = subprocess.run([*command, "show", str(made)], capture_output=True, text=True, check=True).stdout
+    assert "AG" in shown
+    assert "effective frames median" in shown
+    listed = subprocess.run([*command, "list", "--json"], capture_output=True, text=True, check=True).stdout
+    assert {"train", "validation"} <= {entry["split"] for entry in json.loads(listed)}
+
+
+def test_the_frames_that_ship(dataset):
+    folder = dataset.shipped("train")
+    assert all(dataset.shipped(name) is None for name in dataset.splits if name != "train")
+    if folder is None:
+        pytest.skip("the frames are not part of this checkout")
+    manifest = read_manifest(folder)
+    assert list(manifest["systems"]) == list(dataset.splits["train"].systems)
+    assert not held_out(dataset) & set(manifest["systems"])
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= LARGEST_BYTES
+    store = ShardStore(folder)
+    for entry in manifest["systems"].values():
+        assert entry["frames"] >= LEAST_FRAMES
+        assert hashlib.sha256(store.path(entry["shard"]).read_bytes()).hexdigest() == entry["sha256"]
