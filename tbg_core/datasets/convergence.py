@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -123,7 +124,9 @@ def _exchanges(store: ShardStore) -> dict[str, Any]:
     attempts, accepts = (sum(s[key].sum(axis=0) for s in shards) for key in keys[:2])
     kinetic = np.concatenate([s[keys[2]] for s in shards]).mean(axis=0)
     # Round trips are counted from the start; those of a walker are in its last block.
-    trips = {int(w): row for s in shards for w, row in zip(dict.fromkeys(s["walker"].tolist()), s[keys[3]], strict=True)}
+    trips = {
+        int(w): row for s in shards for w, row in zip(dict.fromkeys(s["walker"].tolist()), s[keys[3]], strict=True)
+    }
     found: dict[str, Any] = {
         "temperatures_K": temperatures.tolist(),
         "kinetic_temperature_K": np.round(kinetic, 1).tolist(),
@@ -133,7 +136,7 @@ def _exchanges(store: ShardStore) -> dict[str, Any]:
         found["acceptance"] = np.round(np.asarray(accepts) / np.maximum(attempts, 1), 3).tolist()
         energies = np.concatenate([s[keys[4]] for s in shards])
         ratios = []
-        for i, (low_K, high_K) in enumerate(zip(temperatures, temperatures[1:], strict=False)):
+        for i, (low_K, high_K) in enumerate(pairwise(temperatures)):
             stride = int(np.ceil(max(autocorrelation_time(*energies[:, :, j]) for j in (i, i + 1))))
             low, high = (energies[:, ::stride, j].ravel() for j in (i, i + 1))
             ratios.append([round(value, 4) for value in energy_ratio(low, high, low_K, high_K)])
@@ -148,7 +151,7 @@ def _inefficiency(values: np.ndarray, walkers: list[np.ndarray]) -> float:
 def _basin(angle: np.ndarray, edges: tuple[float, ...]) -> np.ndarray:
     """Basin of each angle [n]: i between edges i and i + 1, cyclically."""
     turned = np.mod(np.degrees(angle) - edges[0], 360.0)
-    return np.searchsorted(np.array(edges[1:]) - edges[0], turned, side="right")
+    return np.asarray(np.searchsorted(np.array(edges[1:]) - edges[0], turned, side="right"))
 
 
 def _populations(basin: np.ndarray, count: int, walkers: list[np.ndarray]) -> dict[str, Any]:

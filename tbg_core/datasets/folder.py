@@ -52,8 +52,9 @@ def load_data(folder: Path, systems: Iterable[str] | None = None, *, training: b
         )
     if not names:
         raise StorageError(f"{folder} holds no finished system yet.", fix="Let `tbg datasets make` finish one.")
-    read = packed_frames if manifest["packed"] else _of_dataset
-    return [read(folder, name, manifest) for name in names]
+    if manifest["packed"]:
+        return [packed_frames(folder, name, manifest) for name in names]
+    return [simulation_frames(folder / name) for name in names]
 
 
 def origin(folder: Path) -> dict[str, Any]:
@@ -100,7 +101,3 @@ def packed_frames(folder: Path, name: str, manifest: dict[str, Any]) -> Frames:
     system = system_from_dict(read_json(folder / SYSTEM)[name])
     positions = Positions([store.memory_map(entry["shard"], "positions")], manifest["resolution_nm"])
     return Frames(system, positions, store.read(entry["shard"], ["walker"])["walker"].astype(np.int64))
-
-
-def _of_dataset(folder: Path, name: str, manifest: dict[str, Any]) -> Frames:
-    return simulation_frames(folder / name)

@@ -1,4 +1,4 @@
-"""Makes a dataset: one simulation per system, each resumable, in an order in which an interrupted job has whole ones."""
+"""Makes a dataset: one simulation per system, each resumable, one after the other, so that finished ones are whole."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def make_dataset(
     Raises:
         TbgError: At the end, naming the systems whose simulation failed; the others are complete.
     """
-    configs = {name: resolve(make_config({**recipe, "system": name}), ["system", "energy", "dynamics"]) for name in systems}
+    configs = {
+        name: resolve(make_config({**recipe, "system": name}), ["system", "energy", "dynamics"]) for name in systems
+    }
     first = next(iter(configs.values()))
     settings = {k: v for k, v in stage_content(first, "simulate").items() if k != "system"}
     open_folder(

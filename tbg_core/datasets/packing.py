@@ -69,7 +69,9 @@ def pack(folder: Path, out: Path, *, frames: int, progress: Progress) -> Path:
             systems[name] = {"shard": shard, "key": entry["key"], "sha256": digest, "frames": frames, **published}
             bar.advance(1, note=name)
     write_json(out / SYSTEM, records)
-    described: dict[str, Any] = {k: manifest[k] for k in ("dataset", "split", "training", "source", "energy", "target", "versions")}
+    described: dict[str, Any] = {
+        k: manifest[k] for k in ("dataset", "split", "training", "source", "energy", "target", "versions")
+    }
     write_json(
         out / MANIFEST,
         {"schema": SCHEMA, "packed": True, "resolution_nm": RESOLUTION_NM, **described, "systems": systems},

@@ -24,9 +24,7 @@ class Positions:
         rows: Keep only these rows, in this order; None: all.
     """
 
-    def __init__(
-        self, parts: Sequence[np.ndarray], resolution_nm: float = 1.0, rows: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, parts: Sequence[np.ndarray], resolution_nm: float = 1.0, rows: np.ndarray | None = None) -> None:
         self._parts = list(parts)
         self._resolution = np.float32(resolution_nm)
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
@@ -52,10 +50,10 @@ class Positions:
 
     def __getitem__(self, which: Any) -> np.ndarray:
         if isinstance(which, (int, np.integer)):
-            return self._read(np.array([range(len(self))[int(which)]]))[0]
+            return np.asarray(self._read(np.array([range(len(self))[int(which)]]))[0])
         return self._read(np.arange(len(self))[which])
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 - numpy's
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 - numpy's
         return np.asarray(self._read(np.arange(len(self))), dtype=dtype)
 
     def take(self, rows: np.ndarray, axis: int = 0) -> Positions:
@@ -87,4 +85,4 @@ def encode(positions: np.ndarray, resolution_nm: float) -> np.ndarray:
     limit = np.iinfo(np.int16).max
     if np.abs(units).max(initial=0) > limit:
         raise OverflowError(f"an atom is more than {limit * resolution_nm:g} nm from the centre.")
-    return units.astype(np.int16)
+    return np.asarray(units, dtype=np.int16)

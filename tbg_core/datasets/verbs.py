@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tbg_core.registry import get_registry
 from tbg_core.registry.naming import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tbg_core.contracts.dataset import Dataset, Split
     from tbg_core.pipeline.progress import Progress
@@ -112,7 +113,7 @@ def make(
             f"{', '.join(strangers) or 'nothing'} is not in split {split!r} of {dataset}.",
             fix=f"It has {', '.join(contents.systems[:10])}{', ...' if len(contents.systems) > 10 else ''}.",
         )
-    items = [*options.items()] if hasattr(options, "items") else [*(options or ())]
+    items = list(options.items()) if isinstance(options, Mapping) else list(options or ())
     recipe = apply_flags(component.recipe(split), items, {}, values)
     return make_dataset(
         dataset,

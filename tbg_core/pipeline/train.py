@@ -71,7 +71,7 @@ def train(
         torch.manual_seed(config.seed)  # noqa: TID251 - torch initialises weights from its global generator
         model = adapt_model(config, training.systems)
         proposal = build_proposal(model, config)
-        proposal.fit_constants(training.systems, [f.positions for f in training.frames])
+        proposal.fit_constants(training.systems, [np.asarray(f.positions) for f in training.frames])
         if start is not None:
             start.load_into(proposal)
         trainer = Trainer(settings, config.seed, out, device)

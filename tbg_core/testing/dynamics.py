@@ -114,6 +114,4 @@ def _row(block: Block, row: int) -> Block:
         return {name: value[row : row + 1] for name, value in arrays.items()}
 
     rows = slice(row, row + 1)
-    return type(block)(
-        block.positions[rows], block.reduced_energy[rows], of(block.statistics), of(block.state)
-    )
+    return type(block)(block.positions[rows], block.reduced_energy[rows], of(block.statistics), of(block.state))

@@ -63,9 +63,7 @@ def test_nothing_that_is_tested_is_trained_on(dataset):
 
 def test_recipes_resolve(dataset):
     for name in dataset.splits:
-        config = resolve(
-            make_config({**dataset.recipe(name), "system": "AA"}), needs=["system", "energy", "dynamics"]
-        )
+        config = resolve(make_config({**dataset.recipe(name), "system": "AA"}), needs=["system", "energy", "dynamics"])
         assert config.temperature_K == 310.0
         assert config.energy["preset"] == "amber14-obc1-310K"
         assert config.dynamics["temperatures_K"][0] == 310.0

@@ -70,7 +70,7 @@ def test_masses_are_moved_and_not_made(nma, gf):
         assert all(moved[i] == 3.0 for i, element in enumerate(molecule.elements) if element == "H")
         assert moved.min() > 2.9
         assert np.array_equal(repartitioned(molecule, masses, None), masses)
-    with pytest.raises(ConfigError, match="hydrogen_mass_amu 5.2 leaves -0.6 amu for an atom of ACE-NME"):
+    with pytest.raises(ConfigError, match=r"hydrogen_mass_amu 5\.2 leaves -0\.6 amu for an atom of ACE-NME"):
         repartitioned(nma, quantities.masses(bind(nma).openmm_system), 5.2)
 
 

@@ -55,9 +55,7 @@ class EngineDynamics(Dynamics):
         except Unreadable as reason:
             _log.warning("%s is simulated by OpenMM, not by the batched engine: %s.", bound.molecule.name, reason)
             return openmm_simulation(bound, self.config)
-        masses = repartitioned(
-            bound.molecule, quantities.masses(bound.openmm_system), self.config.hydrogen_mass_amu
-        )
+        masses = repartitioned(bound.molecule, quantities.masses(bound.openmm_system), self.config.hydrogen_mass_amu)
         engine = Engine(replace(parameters, masses=masses))
         mover = EngineMover(engine, bound.molecule.key, self.config.timestep_fs / _FS_PER_PS)
         return Tempering(bound, self.config, mover, masses)

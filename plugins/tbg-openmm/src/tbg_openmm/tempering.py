@@ -29,8 +29,8 @@ _HEATING_STAGES: Final = 10
 class Mover(ABC):
     """Moves replicas by Langevin-middle steps.
 
-    v' = v + dt f(x)/m; x' = x + dt v'/2; v'' = c v' + sqrt((1 - c^2) kT/m) R; x'' = x' + dt v''/2, c = exp(-friction dt):
-    the discretisation of Zhang et al., J. Phys. Chem. A 123, 6056 (2019), as in OpenMM.
+    v' = v + dt f(x)/m; x' = x + dt v'/2; v'' = c v' + sqrt((1 - c^2) kT/m) R; x'' = x' + dt v''/2, with
+    c = exp(-friction dt): the discretisation of Zhang et al., J. Phys. Chem. A 123, 6056 (2019), as in OpenMM.
     """
 
     @abstractmethod
