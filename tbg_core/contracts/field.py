@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import nn
@@ -40,9 +40,12 @@ class VectorField(nn.Module, ABC):
     """A time-dependent velocity on a system's space.
 
     ``v`` must lie on the space (mean-free for molecules) and not depend on the centroid of ``x``.
+
+    Attributes:
+        symmetry: What it commutes with; of the class, or of the instance where options decide it.
     """
 
-    symmetry: ClassVar[Symmetry] = Symmetry()
+    symmetry: Symmetry = Symmetry()
 
     @abstractmethod
     def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:

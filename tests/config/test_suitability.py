@@ -83,7 +83,7 @@ def test_what_was_chosen_by_default_is_stable(tmp_path):
         ({**TOY, "energy": "openmm"}, "energy 'openmm' is for molecules, .*: double-well, gaussian-mixture, mueller"),
         ({"system": "double-well"}, "energy 'openmm' is for molecules"),
         ({**TOY, "dynamics": "openmm"}, "dynamics 'openmm' is for molecules, .*: exact-sampler"),
-        ({"system": "GF", "model": "mlp"}, "field 'mlp' is for vectors, .* GF .* molecules.*: egnn"),
+        ({"system": "GF", "model": "mlp"}, "field 'mlp' is for vectors, .* GF .* molecules.*: e3nn, egnn"),
         ({"system": "GF", "prior": "gaussian"}, "prior 'gaussian' is for vectors, .*: harmonic, mean-free-gaussian"),
         ({"system": "GF", "energy": "double-well"}, "energy 'double-well' is for vectors, .*: openmm"),
     ],

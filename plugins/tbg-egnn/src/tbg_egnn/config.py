@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from tbg_core.config.base import ComponentConfig
+from tbg_core.molecule.config import EncodingConfig
 
 
-class EGNNConfig(ComponentConfig):
+class EGNNConfig(EncodingConfig):
     """Size, input encoding and time features of the EGNN.
 
     The defaults are the paper's network for alanine dipeptide but for the time features, of which the paper has none;
@@ -18,17 +16,6 @@ class EGNNConfig(ComponentConfig):
 
     layers: int = Field(5, ge=1, description="Message-passing layers L.")
     width: int = Field(64, ge=1, description="Hidden width H (units).")
-    encoding: Literal["element", "backbone", "full"] = Field(
-        "full", description="What the network knows of an atom: its element, its place in the backbone, or its name."
-    )
-    n_features: int | None = Field(
-        None, ge=1, description="Length of the encoding; found from the training molecules when left out."
-    )
-    molecule: str | None = Field(
-        None,
-        description="Key of the one molecule that the encoding is for; found in training (capped molecules, unless "
-        "encoding is element).",
-    )
     time_frequencies: int = Field(
         4,
         ge=0,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import math
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tbg_core.contracts.field import Symmetry, VectorField
-from tbg_core.errors import ConfigError, UnsupportedSystemError
-from tbg_core.molecule import Molecule
+from tbg_core.molecule.encoder import AtomEncoder, adapt
 from tbg_egnn.divergence import velocity_and_divergence
-from tbg_egnn.encodings import ENCODINGS, classes, is_capped
 from tbg_egnn.layer import EGNNLayer
 
 if TYPE_CHECKING:
@@ -35,41 +33,22 @@ class EGNN(VectorField):
         config: Options; ``n_features`` must be known (:meth:`adapt` finds it).
     """
 
-    symmetry: ClassVar[Symmetry] = Symmetry("E3", permutation=True)
+    symmetry = Symmetry("E3", permutation=True)
 
     def __init__(self, config: EGNNConfig) -> None:
         super().__init__()
-        if config.n_features is None:
-            raise UnsupportedSystemError(
-                "the EGNN does not know the length of its encoding.", fix="Give the field option n_features."
-            )
         self.config = config
-        n_inputs = config.n_features + 1 + 2 * config.time_frequencies
+        self.encoder = AtomEncoder(config)
+        n_inputs = self.encoder.n_features + 1 + 2 * config.time_frequencies
         self.embedding = nn.Linear(n_inputs, config.width)
         self.output_embedding = nn.Linear(config.width, n_inputs)
         step = PAPER_RANGE / config.layers
         self.layers = nn.ModuleList(EGNNLayer(config.width, step) for _ in range(config.layers))
-        self._encodings: dict[str, Tensor] = {}
 
     @classmethod
     def adapt(cls, config: EGNNConfig, systems: Sequence[System]) -> EGNNConfig:
-        """Fixes the length of the encoding, and the molecule where the encoding is that of one molecule.
-
-        Raises:
-            ConfigError: If such an encoding was chosen for several molecules.
-        """
-        found: dict[str, Any] = {}
-        if config.n_features is None:
-            encode = ENCODINGS[config.encoding]
-            found["n_features"] = max(encode(_molecule(s)).shape[1] for s in systems)
-        if config.encoding != "element" and any(is_capped(_molecule(s)) for s in systems):
-            if len({s.key for s in systems}) > 1:
-                raise ConfigError(
-                    f"in capped molecules the {config.encoding} encoding means one molecule, and there are several.",
-                    fix="Set -s model.encoding=element.",
-                )
-            found["molecule"] = systems[0].key
-        return config.model_copy(update=found)
+        """Fixes the length of the encoding and the molecule: see :func:`tbg_core.molecule.encoder.adapt`."""
+        return adapt(config, systems)
 
     def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
         """Velocity [B, N, 3]; see :class:`~tbg_core.contracts.field.VectorField`."""
@@ -119,45 +98,14 @@ class EGNN(VectorField):
 
     def atom_classes(self, system: System) -> Tensor:
         """Atoms with equal encodings."""
-        return torch.from_numpy(classes(self._features(system).numpy()))
+        return self.encoder.atom_classes(system)
 
     def _embed(self, t: Tensor, batch: Batch, x: Tensor) -> Tensor:
-        n = x.shape[1]
-        table = torch.stack([self._encoding(s, n) for s in batch.systems]).to(x)
-        features = table[batch.index] if len(batch.systems) > 1 else table.expand(len(x), -1, -1)
+        features = self.encoder.table(batch, x)
         time = [t.to(x).view(-1, 1)]
         if self.config.time_frequencies:
             k = torch.arange(1, self.config.time_frequencies + 1, dtype=x.dtype, device=x.device)
-            phase = np.pi * time[0] * k
+            phase = math.pi * time[0] * k
             time += [phase.sin(), phase.cos()]
-        clock = torch.cat(time, dim=1).unsqueeze(1).expand(-1, n, -1)
+        clock = torch.cat(time, dim=1).unsqueeze(1).expand(-1, x.shape[1], -1)
         return self.embedding(torch.cat([features, clock], dim=-1))  # type: ignore[no-any-return]
-
-    def _encoding(self, system: System, n: int) -> Tensor:
-        """Encoding [n, F] of a system, padded with zero rows to n atoms."""
-        features = self._features(system)
-        return nn.functional.pad(features, (0, 0, 0, n - len(features)))
-
-    def _features(self, system: System) -> Tensor:
-        """Encoding [N, F] of a system that this network was made for, cached."""
-        if system.key not in self._encodings:
-            features = ENCODINGS[self.config.encoding](_molecule(system))
-            made_for = self.config.molecule
-            if features.shape[1] != self.config.n_features or made_for not in {None, system.key}:
-                raise UnsupportedSystemError(
-                    f"{system.name} is not the kind of molecule that this network was made for "
-                    f"({self.config.n_features} features in the {self.config.encoding} encoding"
-                    f"{', one molecule only' if made_for else ''}; it has {features.shape[1]}).",
-                    fix="Use a checkpoint trained for it, or train one with --from-scratch.",
-                )
-            self._encodings[system.key] = torch.from_numpy(features)
-        return self._encodings[system.key]
-
-
-def _molecule(system: System) -> Molecule:
-    if not isinstance(system, Molecule):
-        raise UnsupportedSystemError(
-            f"the EGNN is made for molecules, and {system.name} is none.",
-            fix="Choose a field for vectors, e.g. --model mlp.",
-        )
-    return system

@@ -7,7 +7,12 @@ import pytest
 
 from tbg_core.errors import UnsupportedSystemError
 from tbg_core.loading import load_system
-from tbg_egnn import encodings
+from tbg_core.molecule import encodings
+
+
+@pytest.fixture(scope="module")
+def alanine_dipeptide():
+    return load_system("ACE-ALA-NME")
 
 
 def test_alanine_dipeptide_backbone_has_the_papers_nine_classes(alanine_dipeptide):

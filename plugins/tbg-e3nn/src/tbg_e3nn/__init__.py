@@ -1,0 +1,1 @@
+"""SE(3)-equivariant tensor-product fields on e3nn, and the checkpoints trained with them."""

@@ -1,0 +1,94 @@
+"""The tensor-product field."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from tbg_core.contracts.field import Symmetry, VectorField
+from tbg_core.flows.divergence import exact_divergence
+from tbg_core.molecule.encoder import AtomEncoder, adapt
+from tbg_e3nn.layer import TensorProductLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tbg_core.contracts.system import Batch, System
+    from tbg_e3nn.config import TensorProductConfig
+
+PAIRS_IN_CACHE: Final = 144
+"""States times tangents of a pass of the divergence on a CPU: so many that what lies on the pairs stays in cache."""
+
+_NEAR_DATA: Final = 0.02
+
+
+class TensorProductField(VectorField):
+    """v = y^L - x with the centroid removed; y moves from layer to layer as the features of its atoms say.
+
+    It commutes with rotations and translations, and with relabelling of atoms of equal encodings. With
+    ``mix_parities`` it does not commute with reflections, so that its density may differ between mirror images.
+
+    Args:
+        config: Options; ``n_features`` must be known (:meth:`adapt` finds it).
+    """
+
+    def __init__(self, config: TensorProductConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.symmetry = Symmetry("SE3" if config.mix_parities else "E3", permutation=True)
+        self.encoder = AtomEncoder(config)
+        self.embedding = nn.Linear(self.encoder.n_features + 2 + 2 * config.time_frequencies, config.scalars)
+        last = config.layers - 1
+        self.layers = nn.ModuleList(
+            TensorProductLayer(config, first=i == 0, last=i == last) for i in range(config.layers)
+        )
+
+    @classmethod
+    def adapt(cls, config: TensorProductConfig, systems: Sequence[System]) -> TensorProductConfig:
+        """Fixes the length of the encoding and the molecule: see :func:`tbg_core.molecule.encoder.adapt`."""
+        return adapt(config, systems)
+
+    def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
+        """Velocity [B, N, 3]; see :class:`~tbg_core.contracts.field.VectorField`."""
+        n = x.shape[1]
+        edge_mask = (1.0 - torch.eye(n, dtype=x.dtype, device=x.device)).view(1, n, n, 1)
+        if batch.mask is not None:
+            present = batch.mask.to(x.dtype)
+            edge_mask = edge_mask * (present.unsqueeze(2) * present.unsqueeze(1)).unsqueeze(-1)
+        return batch.centre(self.displacement(self._embed(t, batch, x), x, edge_mask))
+
+    def displacement(self, s: Tensor, x: Tensor, edge_mask: Tensor) -> Tensor:
+        """y^L - x [B, N, 3] from embedded scalars s [B, N, S]; pure tensor code, fit for compilation."""
+        y, features, inputs = x, [], x
+        for i, layer in enumerate(self.layers):
+            s, features, y, distances = layer(s, features, y, inputs, edge_mask)
+            inputs = distances if i == 0 else inputs
+        return y - x
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compiles the layers (static shapes); the rest is cheap and depends on Python objects."""
+        kwargs.setdefault("dynamic", False)
+        self.displacement = torch.compile(self.displacement, *args, **kwargs)  # type: ignore[method-assign]
+
+    def velocity_and_divergence(
+        self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Velocity and exact divergence [B]: forward mode, in passes that fit into a core's cache."""
+        pairs = max(PAIRS_IN_CACHE, x[0].numel()) if x.device.type == "cpu" and len(x) else None
+        return exact_divergence(self, t, x, batch, condition, max_pairs=pairs)
+
+    def atom_classes(self, system: System) -> Tensor:
+        """Atoms with equal encodings."""
+        return self.encoder.atom_classes(system)
+
+    def _embed(self, t: Tensor, batch: Batch, x: Tensor) -> Tensor:
+        time = t.to(x).view(-1, 1)
+        k = torch.arange(1, self.config.time_frequencies + 1, dtype=x.dtype, device=x.device)
+        # Stiff bonds are resolved in the last few per cent of the path, which the logarithm spreads.
+        near = 1.0 + 0.5 * (1.0 + _NEAR_DATA - time).log()
+        clock = torch.cat([time, near, (math.pi * time * k).sin(), (math.pi * time * k).cos()], dim=1)
+        clock = clock.unsqueeze(1).expand(-1, x.shape[1], -1)
+        return self.embedding(torch.cat([self.encoder.table(batch, x), clock], dim=-1))  # type: ignore[no-any-return]
