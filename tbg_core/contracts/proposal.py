@@ -103,7 +103,7 @@ class Proposal(nn.Module, ABC):
                 log_q = log_q.index_put((rows,), self.log_prob(x[rows][:, :size], system).log_q)
         return log_q
 
-    def augment(self, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:  # noqa: ARG002 - for those that override it
+    def augment(self, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:
         """States that the target cannot tell from x, drawn at random, for training; by default x itself.
 
         Args:

@@ -31,3 +31,11 @@ class FlowMatchingConfig(ComponentConfig):
     )
     time_alpha: float = Field(1.0, gt=0, description="First shape of the Beta law; above 1 favours data.")
     time_beta: float = Field(0.5, gt=0, description="Second shape of the Beta law; above 1 favours the prior.")
+
+
+class MaximumLikelihoodConfig(ComponentConfig):
+    """Options of maximum likelihood."""
+
+    augment: bool = Field(
+        True, description="Replace data by states that the target cannot tell from them, where the model knows such."
+    )

@@ -88,16 +88,24 @@ def adapt_model(config: RunConfig, systems: Sequence[System]) -> dict[str, Any]:
     """
     registry = get_registry()
     reference = registry.complete("proposal", proposal_reference(config))
-    for slot, kind in registry.spec("proposal", reference["name"]).slots.items():
-        inner = reference.get(slot)
-        if inner is None:
-            continue
-        component = registry.load(registry.spec(kind, inner["name"]).target, f"{kind} {inner['name']!r}")
-        if hasattr(component, "adapt"):
-            options = {key: value for key, value in inner.items() if key != "name"}
-            adapted = component.adapt(registry.validated(kind, inner["name"], options), systems)
-            reference[slot] = {"name": inner["name"], **adapted.model_dump(mode="json")}
+    slots = registry.spec("proposal", reference["name"]).slots
+    own = {key: value for key, value in reference.items() if key not in slots}
+    reference |= _adapted("proposal", own, systems)
+    for slot, kind in slots.items():
+        if reference.get(slot) is not None:
+            reference[slot] = _adapted(kind, reference[slot], systems)
     return {key: value for key, value in reference.items() if key not in SAMPLING_SLOTS}
+
+
+def _adapted(kind: str, reference: dict[str, Any], systems: Sequence[System]) -> dict[str, Any]:
+    """A component's reference after its own ``adapt``, if it has one."""
+    registry, name = get_registry(), reference["name"]
+    component = registry.load(registry.spec(kind, name).target, f"{kind} {name!r}")
+    if not hasattr(component, "adapt"):
+        return reference
+    options = {key: value for key, value in reference.items() if key != "name"}
+    adapted = component.adapt(registry.validated(kind, name, options), systems)
+    return {"name": name, **adapted.model_dump(mode="json")}
 
 
 def build_proposal(model: dict[str, Any], config: RunConfig) -> Proposal:

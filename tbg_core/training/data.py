@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tbg_core.contracts.system import System
+    from tbg_core.datasets.positions import Positions
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,13 @@ class Frames:
 
     Attributes:
         system: What they are frames of.
-        positions: [n, *event], float32, nm for molecules.
+        positions: [n, *event], float32, nm for molecules; perhaps on disk (:class:`tbg_core.datasets.Positions`).
         walker: Which independent simulation a frame is from [n].
         weights: Probability of drawing each frame [n], or None for uniform.
     """
 
     system: System
-    positions: np.ndarray
+    positions: np.ndarray | Positions
     walker: np.ndarray
     weights: np.ndarray | None = None
 
@@ -57,11 +59,20 @@ class Frames:
 
     def _select(self, rows: np.ndarray) -> Frames:
         weights = None if self.weights is None else self.weights[rows] / self.weights[rows].sum()
-        return Frames(self.system, self.positions[rows], self.walker[rows], weights)
+        # `take` leaves positions that are memory-mapped where they are.
+        kept = self.positions.take(np.flatnonzero(rows), axis=0)
+        return Frames(self.system, kept, self.walker[rows], weights)
+
+
+SIZE_SPREAD = 1.15
+"""The largest system of a batch has at most so many times the atoms of the smallest."""
 
 
 class TrainingData:
     """Frames of several systems; a batch holds equally many of each system, on average.
+
+    Systems of about one size share a batch, so that little of it is padding: each batch is from one bucket, which is
+    drawn with a probability in proportion to the number of its systems.
 
     Args:
         frames: One entry per system.
@@ -72,6 +83,7 @@ class TrainingData:
             raise ConfigError("there are no training frames.", fix="Simulate some first: tbg simulate --help.")
         self.frames = tuple(frames)
         self.systems = tuple(f.system for f in frames)
+        self.buckets = _buckets(self.systems)
 
     def batch(self, seed: int, step: int, size: int) -> tuple[Tensor, Batch]:
         """The batch of a step: a function of (seed, step, size) alone, so that training can resume exactly.
@@ -80,9 +92,12 @@ class TrainingData:
             States [size, *event], float32, padded with zeros to the largest system, and whose they are.
         """
         rng = generator(seed, "batch", step)
-        index = rng.integers(len(self.systems), size=size) if len(self.systems) > 1 else np.zeros(size, np.int64)
+        bucket = self.buckets[0]
+        if len(self.buckets) > 1:
+            bucket = self.buckets[self._bucket_of[int(rng.integers(len(self.systems)))]]
+        index = rng.integers(len(bucket), size=size) if len(bucket) > 1 else np.zeros(size, np.int64)
         rows = []
-        for i in index:
+        for i in (bucket[k] for k in index):
             frames = self.frames[i]
             # Inverse transform of one uniform number: cheap, and independent of how numpy draws choices.
             if frames.weights is None:
@@ -90,7 +105,11 @@ class TrainingData:
             else:
                 row = int(np.searchsorted(self._cumulative(int(i)), rng.random(), side="right"))
             rows.append(frames.positions[min(row, len(frames.positions) - 1)])
-        return self._pad(rows, np.asarray(index))
+        return self._pad(rows, np.asarray(index), tuple(self.systems[k] for k in bucket))
+
+    @cached_property
+    def _bucket_of(self) -> dict[int, int]:
+        return {i: b for b, bucket in enumerate(self.buckets) for i in bucket}
 
     def _cumulative(self, i: int) -> np.ndarray:
         if not hasattr(self, "_tables"):
@@ -99,9 +118,9 @@ class TrainingData:
         assert table is not None  # noqa: S101 - only asked for weighted frames
         return table
 
-    def _pad(self, rows: list[np.ndarray], index: np.ndarray) -> tuple[Tensor, Batch]:
+    @staticmethod
+    def _pad(rows: list[np.ndarray], index: np.ndarray, systems: tuple[System, ...]) -> tuple[Tensor, Batch]:
         lengths = {len(row) for row in rows}
-        systems = self.systems
         if len(lengths) == 1 and len({s.space.event_shape for s in systems}) == 1:
             x = torch.from_numpy(np.stack(rows).astype(np.float32))
             return x, Batch(systems, torch.from_numpy(index))
@@ -112,6 +131,18 @@ class TrainingData:
             x[i, : len(row)] = torch.from_numpy(row)
             mask[i, : len(row)] = True
         return x, Batch(systems, torch.from_numpy(index), mask)
+
+
+def _buckets(systems: Sequence[System]) -> tuple[tuple[int, ...], ...]:
+    """Positions of systems of about one size, each bucket ascending; buckets by size."""
+    sizes = [s.space.event_shape[0] for s in systems]
+    buckets: list[list[int]] = []
+    for i in sorted(range(len(sizes)), key=lambda i: (sizes[i], i)):
+        if buckets and sizes[i] <= SIZE_SPREAD * sizes[buckets[-1][0]]:
+            buckets[-1].append(i)
+        else:
+            buckets.append([i])
+    return tuple(tuple(sorted(bucket)) for bucket in buckets)
 
 
 def oversampling_weights(values: np.ndarray, centre: float, kappa: float, share: float) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Autoregressive densities of molecules over internal coordinates."""

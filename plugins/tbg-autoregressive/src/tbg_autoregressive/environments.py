@@ -1,0 +1,73 @@
+"""Names of internal coordinates by their chemical surroundings: the types of a small force field.
+
+Two coordinates with one name are taken to have the same stiffness and the same mean. Names are hashes of what lies
+within two bonds, without residue or atom names, so that they carry over to molecules never seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from tbg_core.molecule.graph import rings, topological_distances
+
+if TYPE_CHECKING:
+    from tbg_autoregressive.order import Order
+    from tbg_core.molecule import Molecule
+
+NEAR = 2
+"""Coordinates of atoms up to so many bonds away help to predict one."""
+
+
+def digest(*content: object) -> int:
+    """A 63-bit hash of plain data, the same on every machine."""
+    return int.from_bytes(hashlib.blake2b(repr(content).encode(), digest_size=8).digest(), "little") >> 1
+
+
+def environments(molecule: Molecule, radius: int) -> list[list[int]]:
+    """Hash of the surroundings of each atom within 0, 1, ..., ``radius`` bonds [radius + 1][N]."""
+    smallest = [0] * molecule.n_atoms
+    for ring in sorted(rings(molecule.neighbours), key=len, reverse=True):
+        for i in ring:
+            smallest[i] = len(ring)
+    levels = [
+        [
+            digest(e, len(row), size)
+            for e, row, size in zip(molecule.elements, molecule.neighbours, smallest, strict=True)
+        ]
+    ]
+    for _ in range(radius):
+        last = levels[-1]
+        levels.append([digest(last[i], sorted(last[j] for j in row)) for i, row in enumerate(molecule.neighbours)])
+    return levels
+
+
+def coordinate_names(molecule: Molecule, order: Order) -> list[list[tuple[int, int]]]:
+    """Fine and coarse name of the three coordinates of each place [N][3]."""
+    level = environments(molecule, 2)
+    names = []
+    for p in order.placements:
+        around = [order.atoms[q] for q in p.parents]
+        kind = (int(p.torsion), p.sign, p.two_parents, len(around))
+        fine = (kind, level[2][p.atom], [level[1][i] for i in around])
+        coarse = (kind, level[0][p.atom], [level[0][i] for i in around[:2]])
+        names.append([(digest(q, fine), digest(q, coarse)) for q in range(3)])
+    return names
+
+
+def regressors(
+    molecule: Molecule, order: Order, stiff: list[list[bool]]
+) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """For each stiff coordinate (place, component) the earlier ones that may help to predict it, in order.
+
+    They are those of the same block and of atoms that are at most :data:`NEAR` bonds away.
+    """
+    distance = topological_distances(molecule.neighbours)
+    block = [k for k, b in enumerate(order.blocks) for _ in range(b.size)]
+    found: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for n, p in enumerate(order.placements):
+        near = [m for m in range(n + 1) if block[m] == block[n] or distance[p.atom, order.placements[m].atom] <= NEAR]
+        for q in range(3):
+            if stiff[n][q]:
+                found[n, q] = [(m, s) for m in near for s in range(3) if stiff[m][s] and (m, s) < (n, q)]
+    return found

@@ -1,0 +1,163 @@
+"""Linear predictions of stiff coordinates from earlier ones, in closed form from data: what rings and angles need.
+
+Bonds and angles move in concert (a ring must close), and to a few per cent of their widths that is linear algebra:
+z_i = c + sum_j A_ij z_j + s eps, one regression for each kind of coordinate in its surroundings. The network then
+describes eps given everything placed before, instead of learning to resolve picometres.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from tbg_autoregressive.coordinates import gather, internals
+from tbg_autoregressive.order import Torsion
+from tbg_autoregressive.plan import Plan, Topology, make_plan, stack
+from tbg_core.errors import NumericalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor
+
+RIDGE = 1e-5
+"""Added to the unit diagonal of the correlation matrix: hardly any, enough for collinear coordinates."""
+_SMALLEST = 1e-4
+_ROWS = 4000
+
+
+def row_sizes(topologies: Iterable[Topology]) -> dict[int, int]:
+    """Names of all predictions for these molecules, ascending, with their number of regressors.
+
+    Each coordinate has a fine name with its regressors, and two without, which molecules with surroundings
+    never seen fall back on.
+    """
+    sizes: dict[int, int] = {}
+    for t in topologies:
+        for (n, q), key in t.keys.items():
+            sizes[key] = len(t.regressors[n, q])
+            fine, coarse = t.names[n][q]
+            sizes.setdefault(fine, 0)
+            sizes.setdefault(coarse, 0)
+    return dict(sorted(sizes.items()))
+
+
+class Predictions(nn.Module):
+    """The table of predictions: buffers that are fitted, not trained.
+
+    Args:
+        rows: Number of names.
+        coefficients: Number of coefficients of all of them.
+    """
+
+    keys: Tensor
+    start: Tensor
+    coefficient: Tensor
+    intercept: Tensor
+    scale: Tensor
+
+    def __init__(self, rows: int, coefficients: int) -> None:
+        super().__init__()
+        self.register_buffer("keys", torch.zeros(rows, dtype=torch.int64))
+        self.register_buffer("start", torch.zeros(rows + 1, dtype=torch.int64))
+        self.register_buffer("coefficient", torch.zeros(coefficients))
+        self.register_buffer("intercept", torch.zeros(rows))
+        self.register_buffer("scale", torch.zeros(rows))
+
+    def fit(self, topologies: Sequence[Topology], positions: Sequence[np.ndarray]) -> None:
+        """Fills the table from conformations.
+
+        Args:
+            topologies: The molecules.
+            positions: Conformations of each, [n, N, 3], nm.
+
+        Raises:
+            NumericalError: If no conformation of a molecule lies on the support (its handedness is wrong).
+        """
+        sizes = row_sizes(topologies)
+        moments: dict[int, np.ndarray] = {k: np.zeros((size + 2, size + 2)) for k, size in sizes.items()}
+        for topology, frames in zip(topologies, positions, strict=True):
+            z = _coordinates(topology, frames)
+            extended = np.concatenate([z, np.ones((len(z), 1))], axis=1)
+            second, one = extended.T @ extended, z.shape[1]
+            for (n, q), key in topology.keys.items():
+                helpers = [3 * m + s for m, s in topology.regressors[n, q]]
+                full = np.array([3 * n + q, *helpers, one])
+                moments[key] += second[np.ix_(full, full)]
+                bare = np.array([3 * n + q, one])
+                for name in topology.names[n][q]:
+                    moments[name] += second[np.ix_(bare, bare)]
+        rows = [_regress(m) for m in moments.values()]
+        self.keys.copy_(torch.tensor(list(sizes)))
+        self.start.copy_(torch.tensor([0, *np.cumsum(list(sizes.values()))]))
+        self.coefficient.copy_(torch.from_numpy(np.concatenate([a for a, _, _ in rows])))
+        self.intercept.copy_(torch.tensor([c for _, c, _ in rows]))
+        self.scale.copy_(torch.tensor([s for _, _, s in rows]))
+
+    def plan(self, topology: Topology) -> Plan:
+        """The plan of a molecule with its predictions."""
+        n = topology.molecule.n_atoms
+        matrix, intercept, scale = torch.zeros(3 * n, 3 * n), torch.zeros(3 * n), torch.ones(3 * n)
+        index = {int(k): i for i, k in enumerate(self.keys.tolist())}
+        for (a, q), key in topology.keys.items():
+            i = 3 * a + q
+            row = index.get(key)
+            if row is not None:
+                at = torch.tensor([3 * m + s for m, s in topology.regressors[a, q]], dtype=torch.int64)
+                matrix[i, at] = self.coefficient[self.start[row] : self.start[row + 1]].cpu()
+            else:
+                row = next((index[name] for name in topology.names[a][q] if name in index), None)
+            if row is None:
+                intercept[i], scale[i] = _unknown(topology, a, q)
+            else:
+                intercept[i], scale[i] = self.intercept[row], self.scale[row]
+        return make_plan(topology, matrix, intercept, scale)
+
+    def coverage(self, topology: Topology) -> float:
+        """Share of a molecule's stiff coordinates whose surroundings were seen in training."""
+        known = set(self.keys.tolist())
+        return sum(key in known for key in topology.keys.values()) / len(topology.keys)
+
+
+def _coordinates(topology: Topology, frames: np.ndarray) -> np.ndarray:
+    """z of conformations [n, 3 N], float64; at most some thousands, evenly spread, those off the support left out."""
+    frames = frames[:: max(1, len(frames) // _ROWS)]
+    n = topology.molecule.n_atoms
+    bare = make_plan(topology, torch.zeros(3 * n, 3 * n), torch.zeros(3 * n), torch.ones(3 * n))
+    plan = stack([bare]).rows(torch.zeros(len(frames), dtype=torch.int64))
+    found = internals(gather(torch.from_numpy(frames).double(), plan.order), plan)
+    z = found.z[found.inside & torch.isfinite(found.z).flatten(1).all(1)].flatten(1).numpy()
+    if len(z) == 0:
+        raise NumericalError(
+            f"no conformation of {topology.molecule.name} has the handedness of its topology.",
+            fix="Give the topology that the data were made with.",
+        )
+    return z
+
+
+def _regress(moments: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Coefficients, intercept and residual standard deviation from the second moments of (z_i, regressors, 1)."""
+    count = moments[-1, -1]
+    mean = moments[-1, :-1] / count
+    covariance = moments[:-1, :-1] / count - np.outer(mean, mean)
+    width = np.sqrt(np.maximum(covariance.diagonal(), _SMALLEST**2))
+    correlation = covariance / np.outer(width, width)
+    inner = correlation[1:, 1:] + RIDGE * np.eye(len(width) - 1)
+    beta = np.linalg.solve(inner, correlation[1:, 0]) if len(inner) else np.zeros(0)
+    rest = correlation[0, 0] - 2 * beta @ correlation[1:, 0] + beta @ correlation[1:, 1:] @ beta
+    a = beta * width[0] / width[1:]
+    return a, float(mean[0] - a @ mean[1:]), float(max(_SMALLEST, width[0] * math.sqrt(max(rest, 0.0))))
+
+
+def _unknown(topology: Topology, n: int, q: int) -> tuple[float, float]:
+    """Mean and width of a coordinate of which nothing is known but its kind."""
+    p = topology.order.placements[n]
+    if q == 0:
+        return math.log(0.105 if topology.molecule.elements[p.atom] == "H" else 0.145), 0.1
+    if q == 1:
+        return (math.log(0.145), 0.1) if p.two_parents else (math.log(math.tan(math.radians(57.0))), 0.2)
+    return (math.log(math.tan(math.radians(60.0))) if p.torsion is Torsion.SIGNED else 0.0), 0.3
