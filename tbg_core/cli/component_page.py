@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tbg_core.config.units import unit_of
+
 if TYPE_CHECKING:
     from tbg_core.registry import ComponentSpec, Registry
-
-_UNIT = re.compile(r"\(([^()]*)\)\s*[.;]?\s*$|\(([^()]{1,12})\)[.;]")
 
 
 def print_page(registry: Registry, spec: ComponentSpec) -> None:
@@ -47,17 +46,6 @@ def option_rows(schema: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
         default = "required" if name in required else _plain(field.get("default"))
         rows.append((name, _type(field), default, unit_of(name, meaning), meaning))
     return rows
-
-
-def unit_of(name: str, meaning: str) -> str:
-    """The unit in a description such as ``"Time step (fs)."``, or in a name such as ``temperature_K``."""
-    match = _UNIT.search(meaning)
-    if match is not None and len(match[1] or match[2] or "") <= 20:  # longer is a remark
-        return match[1] or match[2] or ""
-    for ending, unit in (("_K", "K"), ("_nm", "nm"), ("_fs", "fs"), ("_per_ps", "1/ps"), ("_ps", "ps")):
-        if name.endswith(ending):
-            return unit
-    return ""
 
 
 def _type(field: dict[str, Any]) -> str:

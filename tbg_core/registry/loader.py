@@ -7,6 +7,7 @@ what goes wrong with it is written into its record.
 from __future__ import annotations
 
 import os
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -44,6 +45,7 @@ class PluginRecord:
         loaded: True if its module was imported and its hooks are called.
         disabled: True if it was skipped before import.
         problems: What is wrong with it, one line each.
+        tracebacks: Where each problem arose, ``""`` where it was no exception.
         components: (kind, name) of the components it provides.
     """
 
@@ -54,6 +56,7 @@ class PluginRecord:
     loaded: bool = False
     disabled: bool = False
     problems: list[str] = field(default_factory=list)
+    tracebacks: list[str] = field(default_factory=list)
     components: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -126,6 +129,7 @@ def problem(record: PluginRecord, text: str, cause: BaseException | None = None)
     """
     line = " ".join(text.split())
     record.problems.append(line)
+    record.tracebacks.append("" if cause is None else "".join(traceback.format_exception(cause)))
     if is_strict():
         raise PluginError(
             f"{record.title}: {line}", fix=f"Fix or uninstall it, or set {DISABLE}={record.name}."

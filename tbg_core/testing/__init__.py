@@ -18,6 +18,7 @@ from __future__ import annotations
 import pytest
 
 for _module in (
+    "dataset",
     "dynamics",
     "energy",
     "field",
@@ -32,7 +33,8 @@ for _module in (
 ):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
-from tbg_core.testing.dynamics import DynamicsConformance  # noqa: E402 - after the assertion rewriting
+from tbg_core.testing.dataset import DatasetConformance  # noqa: E402 - after the assertion rewriting
+from tbg_core.testing.dynamics import DynamicsConformance  # noqa: E402
 from tbg_core.testing.energy import EnergyConformance  # noqa: E402
 from tbg_core.testing.field import FieldConformance  # noqa: E402
 from tbg_core.testing.integrator import IntegratorConformance  # noqa: E402
@@ -45,6 +47,7 @@ from tbg_core.testing.sampler import SamplerConformance  # noqa: E402
 from tbg_core.testing.system import SystemConformance  # noqa: E402
 
 __all__ = [
+    "DatasetConformance",
     "DynamicsConformance",
     "EnergyConformance",
     "FieldConformance",

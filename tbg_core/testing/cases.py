@@ -1,7 +1,8 @@
 """The conformance classes of a component: its own where it names some, or else one made from its description.
 
 Without a class of its own a component is built with its default options, its slots are filled with the exact parts
-of :mod:`tbg_core.testing.parts`, and it is tried on a small system of its class: methanol or a point in a plane.
+of :mod:`tbg_core.testing.parts`, and it is tried on a small system of its class:
+N-methylacetamide, or a point in a plane.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from tbg_core.flows.config import AugmentedConfig
 from tbg_core.molecule import Molecule
 from tbg_core.priors.config import GaussianConfig, MeanFreeGaussianConfig
 from tbg_core.priors.gaussian import Gaussian, MeanFreeGaussian
-from tbg_core.testing.parts import ClassicRK4, CurvedField, Harmonic, PairField, methanol, near_reference, plane
+from tbg_core.testing.parts import (
+    ClassicRK4,
+    CurvedField,
+    Harmonic,
+    PairField,
+    n_methylacetamide,
+    near_reference,
+    plane,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,8 +88,8 @@ def cases(registry: Registry, spec: ComponentSpec) -> dict[str, type]:
 
 
 def standard_system(spec: ComponentSpec) -> System:
-    """The system that a component is tried on: methanol if it is for molecules only, else a point in a plane."""
-    return methanol() if spec.system_classes == {"molecules"} else plane()
+    """What a component is tried on: N-methylacetamide if it is for molecules only, else a point in a plane."""
+    return n_methylacetamide() if spec.system_classes == {"molecules"} else plane()
 
 
 def _methods(registry: Registry, spec: ComponentSpec) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class ObservableConformance(ABC):
         """Everything that is listed, and ``texts``."""
         source, system = self.make(), self.system()
         texts = (*source.names(system), *self.texts)
-        assert texts, "name some texts that this source reads"
+        if not texts:
+            pytest.skip(f"{system.name} has none of these observables; give another system, or texts")
         found = []
         for text in texts:
             observable = source.parse(text, system)

@@ -17,6 +17,7 @@ from tbg_core.contracts.integrator import Integrator, Solution, Status
 from tbg_core.contracts.proposal import Draws, Proposal
 from tbg_core.contracts.system import Batch, Euclidean, MeanFree, StateSpace
 from tbg_core.molecule import Molecule
+from tbg_core.molecule.graph import neighbour_table
 from tbg_core.molecule.handedness import handedness_labels
 
 if TYPE_CHECKING:
@@ -57,32 +58,38 @@ def atoms(count: int = 4) -> Point:
     return Point(MeanFree(count))
 
 
-def methanol() -> Molecule:
-    """CH3-OH: six atoms, a methyl group, two hydrogens' worth of symmetry, a torsion."""
-    # Bond lengths and angles of the microwave structure, rounded (Lees and Baker, J. Chem. Phys. 48, 5299, 1968).
+def n_methylacetamide() -> Molecule:
+    """ACE-NME: twelve atoms, an amide, two methyl groups; the smallest molecule that the residue names describe."""
     x = np.array(
         [
-            [-0.0717, 0.0021, 0.0],  # C
-            [0.0704, 0.0053, 0.0],  # O
-            [-0.1089, -0.1008, 0.0],  # methyl hydrogens
-            [-0.1107, 0.0528, 0.0890],
-            [-0.1107, 0.0528, -0.0890],
-            [0.1028, -0.0834, 0.0],  # hydroxyl hydrogen
+            [-0.1807, 0.0453, -0.0419],
+            [-0.2090, 0.0880, 0.0543],
+            [-0.2209, -0.0556, -0.0500],
+            [-0.2206, 0.1070, -0.1223],
+            [-0.0298, 0.0401, -0.0518],
+            [0.0284, 0.1007, -0.1418],
+            [0.0331, -0.0325, 0.0411],
+            [-0.0240, -0.0785, 0.1108],
+            [0.1781, -0.0502, 0.0489],
+            [0.2036, -0.1134, 0.1342],
+            [0.2269, 0.0467, 0.0608],
+            [0.2149, -0.0974, -0.0424],
         ]
     )
-    neighbours = ((1, 2, 3, 4), (0, 5), (0,), (0,), (0,), (1,))
-    elements = ("C", "O", "H", "H", "H", "H")
+    elements = tuple("CHHHCONHCHHH")
+    bonds = ((0, 1), (0, 2), (0, 3), (0, 4), (4, 5), (4, 6), (6, 7), (6, 8), (8, 9), (8, 10), (8, 11))
+    masses = {"C": 12.011, "H": 1.008, "N": 14.007, "O": 15.999}
     return Molecule(
-        name="methanol",
+        name="ACE-NME",
         elements=elements,
-        atom_names=("C1", "O1", "H1", "H2", "H3", "HO"),
-        residue_index=(0,) * 6,
-        residue_names=("MOH",),
-        bonds=((0, 1), (0, 2), (0, 3), (0, 4), (1, 5)),
-        masses=(12.011, 15.999, 1.008, 1.008, 1.008, 1.008),
-        formal_charges=(0,) * 6,
-        handedness=handedness_labels(neighbours, x, elements),
-        reference=x - x.mean(axis=0),
+        atom_names=("CH3", "H1", "H2", "H3", "C", "O", "N", "H", "C", "H1", "H2", "H3"),
+        residue_index=(0,) * 6 + (1,) * 6,
+        residue_names=("ACE", "NME"),
+        bonds=bonds,
+        masses=tuple(masses[e] for e in elements),
+        formal_charges=(0,) * 12,
+        handedness=handedness_labels(neighbour_table(12, bonds), x, elements),
+        reference=x,
     )
 
 

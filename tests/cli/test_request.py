@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tbg_core.cli.component_page import unit_of
+from tbg_core.config.units import unit_of
 from tbg_core.cli.machine import parse_size, prepare_machine
 from tbg_core.config.load import dump_config, make_config
 from tbg_core.config.request import default_folder, make_request

@@ -23,7 +23,7 @@ from tbg_core.priors.gaussian import Gaussian, MeanFreeGaussian
 from tbg_core.samplers.config import ImportanceSamplerConfig
 from tbg_core.samplers.importance import ImportanceSampler
 from tbg_core.testing import LikelihoodConformance, ObjectiveConformance, ProposalConformance, SamplerConformance
-from tbg_core.testing.parts import GaussianProposal, atoms, methanol, near_reference, plane
+from tbg_core.testing.parts import GaussianProposal, atoms, n_methylacetamide, near_reference, plane
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -310,10 +310,10 @@ def test_sampler(sampler, test):
 
 
 def test_the_molecule_of_the_kit_is_one():
-    molecule = methanol()
+    molecule = n_methylacetamide()
     x = near_reference(molecule, 3).numpy()
     lengths = np.linalg.norm(x[:, [a for a, _ in molecule.bonds]] - x[:, [b for _, b in molecule.bonds]], axis=2)
     assert lengths.min() > 0.08
     assert lengths.max() < 0.16
-    assert len(molecule.handedness) == 1
-    assert math.isclose(sum(molecule.masses), 32.042, abs_tol=1e-3)
+    assert len(molecule.handedness) == 2
+    assert math.isclose(sum(molecule.masses), 73.095, abs_tol=1e-3)
