@@ -47,7 +47,7 @@ class Dipeptides(Dataset):
     def recipe(self, split: str) -> dict[str, Any]:
         """Sixteen ladders of five temperatures, started from different conformations.
 
-        Hydrogens of 3 amu and a friction of 1/ps change no distribution of positions; they allow steps of 2 fs, whose
+        Hydrogens of 3 amu and a friction of 3/ps change no distribution of positions; they allow steps of 2 fs, whose
         bias was measured (docs/datasets.md), and spread what an exchange brings faster.
         """
         return {
@@ -58,7 +58,7 @@ class Dipeptides(Dataset):
                 "walkers_together": 16,
                 "timestep_fs": 2.0,
                 "hydrogen_mass_amu": 3.0,
-                "friction_per_ps": 1.0,
+                "friction_per_ps": 3.0,
                 "exchange_interval_ps": 0.1,
                 "frame_interval_ps": 1.0,
                 "heating_ps": 1.0,
