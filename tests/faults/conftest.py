@@ -116,7 +116,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 @pytest.fixture(scope="session")
 def molecular_commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     """The command in forked processes that have imported OpenMM."""
-    modules = ("tbg_egnn.egnn", "tbg_openmm.dynamics", "tbg_openmm.peptide", "tbg_openmm.trajectory")
+    modules = ("tbg_egnn.egnn", "tbg_openmm.engine_dynamics", "tbg_openmm.peptide", "tbg_openmm.trajectory")
     running = Commands(tmp_path_factory.mktemp("zygote"), *modules)
     yield running
     running.close()
@@ -179,12 +179,17 @@ def _loss(path: Path) -> list[list[str]]:
     return [line.split(",")[:3] for line in path.read_text().splitlines()]
 
 
+_COSTS = ("seconds", "created", "command", "cpu_seconds", "core_seconds", "ns_per_core_day")
+
+
 def _json(path: Path) -> Any:
     # Times and costs differ from run to run; everything else is determined.
-    content = json.loads(path.read_text())
+    return _without_costs(json.loads(path.read_text()))
+
+
+def _without_costs(content: Any) -> Any:
     if isinstance(content, dict):
-        for key in ("seconds", "created", "command", "cpu_seconds"):
-            content.pop(key, None)
+        return {key: _without_costs(value) for key, value in content.items() if key not in _COSTS}
     return content
 
 
