@@ -50,13 +50,19 @@ def library() -> ctypes.CDLL:
     for cache in _caches():
         path = cache / f"engine-{key}.so"
         try:
-            if not path.is_file():
-                cache.mkdir(parents=True, exist_ok=True)
-                _compile(compiler, folder / "kernel.cpp", path)
-            return ctypes.CDLL(str(path))
+            cache.mkdir(parents=True, exist_ok=True)
+            return _load(compiler, folder / "kernel.cpp", path)
         except OSError as error:
             problems.append(str(error))
     raise Unavailable("; ".join(problems))
+
+
+def _load(compiler: str, source: Path, path: Path) -> ctypes.CDLL:
+    if path.is_file():
+        with suppress(OSError):  # torn: made again
+            return ctypes.CDLL(str(path))
+    _compile(compiler, source, path)
+    return ctypes.CDLL(str(path))
 
 
 def _compiler() -> str:

@@ -6,32 +6,56 @@
 
 #include "nonbonded.hpp"
 
+// Words of 32 random bits: one per lane of floats, or of doubles.
+template <class T> struct Words {
+    typedef uint32_t U __attribute__((vector_size(4 * Lanes<T>::width)));
+    typedef int32_t S __attribute__((vector_size(4 * Lanes<T>::width)));
+    typedef uint64_t Wide __attribute__((vector_size(4 * Lanes<T>::width)));
+};
+
+// Products of the even lanes' 32 bits with m, 64 bits wide.
+template <class Wide> TBG_INLINE Wide multiply_even(Wide a, uint32_t m) {
+#if TBG_AVX512
+    if constexpr (sizeof(Wide) == 64) return (Wide)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(m));
+    if constexpr (sizeof(Wide) == 32) return (Wide)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(m));
+#endif
+    return (a & 0xffffffffu) * uint64_t(m);
+}
+
+template <class T> TBG_INLINE void multiply(typename Words<T>::U a, uint32_t m, typename Words<T>::U &high,
+                                            typename Words<T>::U &low) {
+    using U = typename Words<T>::U;
+    using Wide = typename Words<T>::Wide;
+    Wide even = multiply_even((Wide)a, m), odd = multiply_even((Wide)a >> 32, m);
+    high = (U)((even >> 32) | (odd & 0xffffffff00000000u));
+    low = (U)((even & 0xffffffffu) | (odd << 32));
+}
+
 template <class T> class Noise {
     using V = typename Lanes<T>::V;
-    static constexpr int W = Lanes<T>::width;
+    using I = typename Lanes<T>::I;
+    using U = typename Words<T>::U;
+    using S = typename Words<T>::S;
 
   public:
     Noise(uint64_t seed, const int64_t *streams) : seed_(seed) {
-        for (int k = 0; k < W; ++k) {
+        for (int k = 0; k < Lanes<T>::width; ++k) {
             low_[k] = uint32_t(uint64_t(streams[k]));
             high_[k] = uint32_t(uint64_t(streams[k]) >> 32);
         }
     }
 
     // Four normal variates per lane: degrees of freedom 4 quadruple to 4 quadruple + 3.
-    void draw(int64_t step, int64_t quadruple, V out[4]) const {
-        alignas(TBG_BYTES) uint32_t a[W], b[W], c[W], d[W];
-        const uint32_t first = uint32_t(quadruple) + (uint32_t(uint64_t(step) >> 32) << 20), second = uint32_t(step);
-        for (int k = 0; k < W; ++k) a[k] = first, b[k] = second, c[k] = low_[k], d[k] = high_[k];
+    TBG_INLINE void draw(int64_t step, int64_t quadruple, V out[4]) const {
+        U a = U{} + (uint32_t(quadruple) + (uint32_t(uint64_t(step) >> 32) << 20)), b = U{} + uint32_t(step);
+        U c = low_, d = high_;
         uint32_t k0 = uint32_t(seed_), k1 = uint32_t(seed_ >> 32);
         for (int round = 0; round < 10; ++round) {
-            for (int k = 0; k < W; ++k) {
-                uint64_t p = uint64_t(a[k]) * 0xD2511F53u, q = uint64_t(c[k]) * 0xCD9E8D57u;
-                a[k] = uint32_t(q >> 32) ^ b[k] ^ k0;
-                c[k] = uint32_t(p >> 32) ^ d[k] ^ k1;
-                b[k] = uint32_t(q);
-                d[k] = uint32_t(p);
-            }
+            U high_a, low_a, high_c, low_c;
+            multiply<T>(a, 0xD2511F53u, high_a, low_a);
+            multiply<T>(c, 0xCD9E8D57u, high_c, low_c);
+            a = high_c ^ b ^ k0, b = low_c;
+            c = high_a ^ d ^ k1, d = low_a;
             k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
         }
         transform(a, b, out[0], out[1]);
@@ -40,27 +64,20 @@ template <class T> class Noise {
 
   private:
     uint64_t seed_;
-    uint32_t low_[W], high_[W];
+    U low_, high_;
 
-    static void transform(const uint32_t *radial, const uint32_t *angular, V &first, V &second) {
-        V uniform, z;
-        alignas(TBG_BYTES) int32_t turn[W];
-        for (int k = 0; k < W; ++k) {
-            uniform[k] = T(radial[k]);
-            // The nearest quarter of a turn, and the rest, which is exact.
-            turn[k] = int32_t((angular[k] + 0x20000000u) >> 30);
-            z[k] = T(int32_t(angular[k] - (uint32_t(turn[k]) << 30)));
-        }
+    TBG_INLINE static void transform(U radial, U angular, V &first, V &second) {
         // Rounding may lift the logarithm of a number near one above zero.
-        V length = vsqrt(vmax(T(-2) * (vlog(uniform + T(0.5)) - T(22.18070977791824990)), V{}));
+        V uniform = __builtin_convertvector(radial, V) + T(0.5);
+        V length = vsqrt(vmax(T(-2) * (vlog(uniform) - T(22.18070977791824990)), V{}));
+        // The nearest quarter of a turn, and the rest, which is exact.
+        S turn = (S)((angular + 0x20000000u) >> 30);
+        S rest = (S)angular - (turn << 30);
         V sine, cosine;
-        quarter_turn(z * T(1.0 / (1 << 30)), sine, cosine);
-        for (int k = 0; k < W; ++k) {
-            T c = turn[k] & 1 ? sine[k] : cosine[k], s = turn[k] & 1 ? cosine[k] : sine[k];
-            first[k] = (turn[k] + 1) & 2 ? -c : c;
-            second[k] = turn[k] & 2 ? -s : s;
-        }
-        first *= length;
-        second *= length;
+        quarter_turn(__builtin_convertvector(rest, V) * T(1.0 / (1 << 30)), sine, cosine);
+        I quarter = __builtin_convertvector(turn, I);
+        V c = (quarter & 1) != 0 ? sine : cosine, s = (quarter & 1) != 0 ? cosine : sine;
+        first = ((quarter + 1) & 2) != 0 ? -length * c : length * c;
+        second = (quarter & 2) != 0 ? -length * s : length * s;
     }
 };

@@ -94,6 +94,7 @@ template <class V> TBG_INLINE V reciprocal(V a) { return 1 / a; }
 
 // ---------------------------------------------------------------------------------------------- polynomials
 
+template <class V> TBG_INLINE V horner(V, V last) { return last; }
 template <class V, class T> TBG_INLINE V horner(V, T last) { return broadcast(last); }
 template <class V, class T, class... Rest> TBG_INLINE V horner(V x, T first, Rest... rest) {
     return horner(x, rest...) * x + first;
@@ -130,9 +131,13 @@ TBG_INLINE VF vlog(VF x) {
     IF bits = (IF)x - 0x3f3504f3;  // relative to sqrt(1/2): the mantissa lies in [sqrt(1/2), sqrt(2))
     VF n = __builtin_convertvector(bits >> 23, VF);
     VF f = (VF)((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
-    VF p = horner(f, 0.33333316445350647f, -0.25000810623168945f, 0.2000228613615036f, -0.16624553501605988f,
-                  0.14181196689605713f, -0.13128767907619476f, 0.12881621718406677f, -0.07859545946121216f);
+    // Estrin's scheme: logarithms are what the pair loop waits for.
     VF f2 = f * f;
+    VF low = horner(f2, horner(f, 0.33333316445350647f, -0.25000810623168945f),
+                    horner(f, 0.2000228613615036f, -0.16624553501605988f));
+    VF high = horner(f2, horner(f, 0.14181196689605713f, -0.13128767907619476f),
+                     horner(f, 0.12881621718406677f, -0.07859545946121216f));
+    VF p = high * (f2 * f2) + low;
     VF y = p * f - 0.5f;
     y = y * f2 + n * -2.12194440e-4f;
     return y + f + n * 0.693359375f;
