@@ -58,6 +58,7 @@ class TestConformanceWithoutMixing(FieldConformance):
         return molecule("ACE-NME")
 
 
+@torch.no_grad()
 def violation(field: TensorProductField, system) -> float:
     """Largest |v(-x) + v(x)| relative to the largest |v|."""
     t, x = states(system, 8)
@@ -71,7 +72,7 @@ def test_mirror_images_are_told_apart_by_a_clear_margin(lmax, n_methylacetamide)
     field = make("ACE-NME", layers=3, lmax=lmax)
     assert field.symmetry == Symmetry("SE3", permutation=True)
     assert not field.symmetry.reflection
-    assert violation(field, n_methylacetamide) > 0.01
+    assert violation(field, n_methylacetamide) > 1e-3  # without mixing: 1e-15
 
 
 @pytest.mark.parametrize("lmax", [1, 2])

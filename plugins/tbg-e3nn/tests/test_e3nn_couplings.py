@@ -27,14 +27,14 @@ def test_natural_parities_admit_even_sums_only_and_mixed_ones_all():
 def test_vectors_couple_by_the_cross_product_where_parities_mix():
     assert couplings(1, mix_parities=False) == []
     (cross,) = couplings(1, mix_parities=True)
-    a, b = torch.randn(2, 3, generator=torch.Generator().manual_seed(1))
+    a, b = torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     product = torch.einsum("m,n,mnk->k", a, b, cross.tensor)
     assert torch.allclose(product, torch.linalg.cross(a, b) / 2**0.5, atol=1e-6)
 
 
 @pytest.mark.parametrize("coupling", couplings(2, mix_parities=True), ids=str)
 def test_couplings_turn_with_their_factors(coupling: Coupling):
-    rotation = o3.rand_matrix()
+    rotation = o3.rand_matrix(dtype=torch.float64)
     left, right, result = (o3.Irrep(i, 1).D_from_matrix(rotation) for i in (coupling.l1, coupling.l2, coupling.l3))
-    turned = torch.einsum("am,bn,mnk->abk", left.T, right.T, coupling.tensor)
-    assert torch.allclose(turned, torch.einsum("abk,ck->abc", coupling.tensor, result.T), atol=1e-5)
+    turned = torch.einsum("am,bn,mnk->abk", left, right, coupling.tensor)
+    assert torch.allclose(turned, torch.einsum("abc,ck->abk", coupling.tensor, result), atol=1e-5)

@@ -9,18 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from tbg_core.contracts.field import Symmetry, VectorField
-from tbg_core.flows.divergence import exact_divergence
 from tbg_core.molecule.encoder import AtomEncoder, adapt
-from tbg_e3nn.layer import TensorProductLayer
+from tbg_e3nn.divergence import trace
+from tbg_e3nn.layer import Radial, TensorProductLayer, squared_distances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tbg_core.contracts.system import Batch, System
     from tbg_e3nn.config import TensorProductConfig
-
-PAIRS_IN_CACHE: Final = 144
-"""States times tangents of a pass of the divergence on a CPU: so many that what lies on the pairs stays in cache."""
 
 _NEAR_DATA: Final = 0.02
 
@@ -41,6 +38,7 @@ class TensorProductField(VectorField):
         self.symmetry = Symmetry("SE3" if config.mix_parities else "E3", permutation=True)
         self.encoder = AtomEncoder(config)
         self.embedding = nn.Linear(self.encoder.n_features + 2 + 2 * config.time_frequencies, config.scalars)
+        self.radial = Radial()
         last = config.layers - 1
         self.layers = nn.ModuleList(
             TensorProductLayer(config, first=i == 0, last=i == last) for i in range(config.layers)
@@ -62,11 +60,15 @@ class TensorProductField(VectorField):
 
     def displacement(self, s: Tensor, x: Tensor, edge_mask: Tensor) -> Tensor:
         """y^L - x [B, N, 3] from embedded scalars s [B, N, S]; pure tensor code, fit for compilation."""
-        y, features, inputs = x, [], x
+        features: list[Tensor] = []
+        y, inputs = x, self.inputs(x)
         for i, layer in enumerate(self.layers):
-            s, features, y, distances = layer(s, features, y, inputs, edge_mask)
-            inputs = distances if i == 0 else inputs
+            s, features, y = layer(s, features, y, inputs if i else None, edge_mask)
         return y - x
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Functions of the distances at the input [B, N, N, R], which all layers but the first are shown."""
+        return self.radial(squared_distances(x))  # type: ignore[no-any-return]
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles the layers (static shapes); the rest is cheap and depends on Python objects."""
@@ -76,9 +78,19 @@ class TensorProductField(VectorField):
     def velocity_and_divergence(
         self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Velocity and exact divergence [B]: forward mode, in passes that fit into a core's cache."""
-        pairs = max(PAIRS_IN_CACHE, x[0].numel()) if x.device.type == "cpu" and len(x) else None
-        return exact_divergence(self, t, x, batch, condition, max_pairs=pairs)
+        """Velocity and exact divergence [B], by the structured rule of :mod:`tbg_e3nn.divergence`.
+
+        That rule keeps no graph; where gradients are recorded, and for one layer, the contract's general one is used.
+        """
+        if torch.is_grad_enabled() or len(self.layers) == 1:
+            return super().velocity_and_divergence(t, x, batch, condition)
+        s = self._embed(t, batch, x)
+        divergence = torch.empty(len(x), dtype=torch.float64, device=x.device)
+        sizes = torch.full_like(batch.index, x.shape[1]) if batch.mask is None else batch.mask.sum(1)
+        for n in sizes.unique().tolist():
+            rows = (sizes == n).nonzero()[:, 0]
+            divergence[rows] = trace(self, s[rows, :n], x[rows, :n])
+        return self(t, x, batch, condition), divergence
 
     def atom_classes(self, system: System) -> Tensor:
         """Atoms with equal encodings."""

@@ -17,6 +17,11 @@ CROWD = 4.0
 """What sums over neighbours are divided by: the root of a usual number of them, so that they are of unit size."""
 
 
+def squared_distances(x: Tensor) -> Tensor:
+    """[B, N, N] of coordinates [B, N, 3]."""
+    return (x.unsqueeze(2) - x.unsqueeze(1)).square().sum(-1)
+
+
 class Radial(nn.Module):
     """Functions of a distance, smooth where it vanishes: the softened distance itself and Gaussians of it.
 
@@ -75,52 +80,71 @@ class TensorProductLayer(nn.Module):
         nn.init.normal_(self.step.weight, std=0.02)
 
     def forward(
-        self, s: Tensor, features: list[Tensor], y: Tensor, inputs: Tensor, edge_mask: Tensor
-    ) -> tuple[Tensor, list[Tensor], Tensor, Tensor]:
-        """One layer.
+        self, s: Tensor, features: list[Tensor], y: Tensor, inputs: Tensor | None, edge_mask: Tensor
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """New scalars, features and coordinates.
 
         Args:
             s: Scalars [B, N, S].
             features: Features of degree l = 1..lmax, [B, N, 2l + 1, C] each; empty in the first layer.
             y: Coordinates [B, N, 3].
-            inputs: Functions of the distances at the network's input [B, N, N, R]; not read by the first layer.
+            inputs: Functions of the distances at the network's input [B, N, N, R]; None in the first layer.
             edge_mask: 1 where a message passes [B or 1, N, N, 1].
-
-        Returns:
-            New scalars, features and coordinates, and the functions of the distances in this layer.
         """
         diff = y.unsqueeze(2) - y.unsqueeze(1)
+        return self.advance(s, features, y, *self.gather(diff, (s, features), (s, features), inputs, edge_mask))
+
+    def gather(
+        self,
+        diff: Tensor,
+        receivers: tuple[Tensor, list[Tensor]],
+        senders: tuple[Tensor, list[Tensor]],
+        inputs: Tensor | None,
+        edge_mask: Tensor,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """What receivers [B, M] are told by senders [B, N] at displacements ``diff`` [B, M, N, 3].
+
+        Returns:
+            Sums of messages [B, M, W], and for each wanted degree those of tensor products [B, M, 2l + 1, K C].
+        """
+        (s, features), (sent_s, sent) = receivers, senders
         d2 = diff.square().sum(-1)
         # Bounded, and a smooth function of the displacement everywhere: no square root vanishes.
         Y = self.harmonics(diff * (1.0 + d2).rsqrt().unsqueeze(-1))
         distances = self.radial(d2)
-        pair = distances if self.first else torch.cat([distances, inputs], dim=-1)
-        z = self.distance(pair) + self.receiver(s).unsqueeze(2) + self.sender(s).unsqueeze(1)
-        for mix, f, harmonic in zip(self.along, features, Y, strict=False):
-            ours, theirs = mix(f).chunk(2, dim=-1)
-            z = z + torch.einsum("bijm,bimc->bijc", harmonic, ours) + torch.einsum("bijm,bjmc->bijc", harmonic, theirs)
+        pair = distances if inputs is None else torch.cat([distances, inputs], dim=-1)
+        z = self.distance(pair) + self.receiver(s).unsqueeze(2) + self.sender(sent_s).unsqueeze(1)
+        for mix, ours, theirs, harmonic in zip(self.along, features, sent, Y, strict=False):
+            at_receiver, _ = mix(ours).chunk(2, dim=-1)
+            _, at_sender = mix(theirs).chunk(2, dim=-1)
+            z = z + torch.einsum("bijm,bimc->bijc", harmonic, at_receiver)
+            z = z + torch.einsum("bijm,bjmc->bijc", harmonic, at_sender)
         m = F.silu(self.message(F.silu(z))) * (edge_mask / CROWD)
-        # The bias of the weights is masked with the message.
+        # The bias of the weights is masked as the message is.
         weights = (self.weights(m) * edge_mask).split(self.step.in_features, dim=-1)
-        sums = self._products(weights, features, Y)
+        sums = self._products(weights, sent, Y)
+        return m.sum(2), [torch.cat(terms, dim=-1) for terms in sums]
+
+    def advance(
+        self, s: Tensor, features: list[Tensor], y: Tensor, told: Tensor, sums: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """New scalars, features and coordinates of atoms, from what :meth:`gather` found."""
         invariants = [(1.0 + f.square().sum(-2)).sqrt() - 1.0 for f in features]
-        hidden = F.silu(self.node(torch.cat([s, m.sum(2), *invariants], dim=-1)))
+        hidden = F.silu(self.node(torch.cat([s, told, *invariants], dim=-1)))
         gates = self.gate(hidden).unsqueeze(-2).split(self.step.in_features, dim=-1)
-        steps = [mix(torch.cat(p, dim=-1)) * gate for mix, p, gate in zip(self.mix, sums, gates, strict=True)]
+        steps = [mix(terms) * gate for mix, terms, gate in zip(self.mix, sums, gates, strict=True)]
         features = steps if self.first else [f + step for f, step in zip(features, steps, strict=False)]
         y = y + self.step(features[0]).squeeze(-1)
-        if self.update is not None:
-            s = s + self.update(hidden)
-        return s, features, y, distances
+        return (s if self.update is None else s + self.update(hidden)), features, y
 
     def _products(self, weights: tuple[Tensor, ...], features: list[Tensor], Y: list[Tensor]) -> list[list[Tensor]]:
-        """For each wanted degree l the weighted sums over neighbours [B, N, 2l + 1, C] of all that leads to it."""
+        """For each wanted degree l the weighted sums over senders [B, M, 2l + 1, C] of all that leads to it."""
         sums = [
             [torch.einsum("bijm,bijc->bimc", Y[degree - 1], w)]
             for degree, w in zip(self.wanted, weights[: len(self.wanted)], strict=True)
         ]
         for degree, w in zip(self.degrees, weights[len(self.wanted) :], strict=True):
-            sent = w.unsqueeze(3) * features[degree - 1].unsqueeze(1)  # [B, N, N, 2l + 1, C]
+            sent = w.unsqueeze(3) * features[degree - 1].unsqueeze(1)  # [B, M, N, 2l + 1, C]
             if degree in self.wanted:
                 sums[self.wanted.index(degree)].append(sent.sum(2))
             for path, tensor in zip(self.paths, self.tensors, strict=True):
