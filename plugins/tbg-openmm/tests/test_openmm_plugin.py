@@ -61,7 +61,7 @@ def test_the_readme_states_every_option():
     from tbg_openmm import config
 
     readme = (Path(__file__).parents[1] / "README.md").read_text()
-    for model in (config.PeptideConfig, config.PdbConfig, config.OpenMMConfig, config.OpenMMDynamicsConfig):
+    for model in (config.PeptideConfig, config.PdbConfig, config.OpenMMConfig, config.EngineDynamicsConfig):
         for name, field in model.model_fields.items():
             assert f"`{name}`" in readme, name
             assert field.description

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tbg_core.registry import DEFAULT, ComponentSpec, hookimpl
+from tbg_core.registry import DEFAULT, CommandSpec, ComponentSpec, hookimpl
 
 if TYPE_CHECKING:
     from tbg_core.registry.hooks import RunEvent
@@ -61,6 +61,14 @@ def tbg_components() -> list[ComponentSpec]:
             capabilities=molecules | {"energy:openmm"},
             citation=_CITATION,
         ),
+    ]
+
+
+@hookimpl
+def tbg_commands() -> list[CommandSpec]:
+    """Measurements."""
+    return [
+        CommandSpec("bench timestep", "tbg_openmm.timestep:app", "Measure the bias of the time step of the dynamics."),
     ]
 
 
