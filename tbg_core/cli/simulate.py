@@ -19,6 +19,8 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg simulate --system GF -s dynamics.frame_interval_ps=2 --out data/gf
 
+  tbg simulate --system ACE-NME --energy ase --walkers 8 --frames 100 --out data/nma-gfn2      in GFN2-xTB
+
   tbg simulate --system GF --out data/gf --resume      go on after an interruption"""
 
 Dynamics = Annotated[
@@ -64,6 +66,7 @@ def simulate(
     out: o.DataOut = None,
     resume: o.Resume = False,
     threads: o.Threads = None,
+    executor: o.Executor = None,
     max_memory: o.MaxMemory = None,
     quiet: o.Quiet = False,
 ) -> None:
@@ -85,6 +88,7 @@ def simulate(
         out=out,
         resume=resume,
         threads=cores,
+        executor=executor,
         progress=make_progress(quiet=quiet),
     )
     typer.echo(f"frames  {folder}")

@@ -40,11 +40,14 @@ def reweight(run: Path, changes: dict[str, Any], out: Path, *, resume: bool, pro
         progress: Told of every shard.
     """
     known = {k: v for k, v in read_mapping(run / "config.yaml").items() if k in RunConfig.model_fields}
+    source = read_provenance(run)
+    if known.get("temperature_K") is None and _name(changes.get("energy")) not in {None, _name(known.get("energy"))}:
+        # The temperature stays that of the run: each energy may have another default.
+        known["temperature_K"] = source.get("target", {}).get("temperature_K")
     config = resolve(make_config({**known, **changes}, str(run)), needs=("energy",))
     system = build_system(config)
     described = describe_target(config, system)  # an energy that does not fit is refused before a folder is claimed
     open_folder(out, {**stage_content(config, "sample"), "reweighted_from": str(run)}, resume=resume)
-    source = read_provenance(run)
     label_run(out, config, model=source.get("model", config.model_label), reweighted_from=str(run))
     started("reweight", config, out)
     clock = StageClock(out)
@@ -72,3 +75,8 @@ def reweight(run: Path, changes: dict[str, Any], out: Path, *, resume: bool, pro
     write_provenance(out, target=described, energy_evaluations=evaluations, biased=source.get("biased", False))
     finish("reweight", config, out, clock, progress)
     return out
+
+
+def _name(energy: Any) -> str | None:
+    """Name of an energy in a configuration: a name, or a mapping with one."""
+    return energy.get("name") if isinstance(energy, dict) else energy

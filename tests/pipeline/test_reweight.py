@@ -96,3 +96,18 @@ def test_an_energy_of_another_system_is_refused_before_a_folder_is_claimed(tiny_
     with pytest.raises(EnergyError, match="mueller-brown"):
         redo(tiny_run.samples, {"energy": "mueller-brown"}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_another_energy_keeps_the_temperature_of_the_run(tiny_run, tmp_path):
+    """Its default may be another one: that of a toy is 1 / k_B, that of ASE 300 K."""
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run.samples, run)
+    provenance = json.loads((run / "provenance.json").read_text())
+    provenance["target"]["temperature_K"] = 350.0
+    (run / "provenance.json").write_text(json.dumps(provenance))
+    energy = {"name": "double-well", "tilt": -2.0}
+    assert redo(run, {"energy": energy}, tmp_path / "same").temperature_K == 300.0
+    config = (run / "config.yaml").read_text()
+    assert "temperature_K: null" in config
+    (run / "config.yaml").write_text(config.replace("name: double-well", "name: of-before", 1))
+    assert redo(run, {"energy": energy}, tmp_path / "other").temperature_K == 350.0
