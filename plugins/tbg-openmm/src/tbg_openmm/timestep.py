@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
@@ -71,7 +71,7 @@ def measure(
 def table(rows: Iterable[tuple[float, float | None, Measured]]) -> str:
     """Markdown; the energy is compared with that of the first row."""
     lines = [
-        "| time step (fs) | hydrogens (amu) | mean U (kJ/mol) | difference (kJ/mol) | kinetic temperature (K) | ns/day |",
+        "| time step (fs) | hydrogens (amu) | mean U (kJ/mol) | difference (kJ/mol) | kinetic T (K) | ns/day |",
         "|---|---|---|---|---|---|",
     ]
     first: Measured | None = None
