@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tbg_core.config.suitability import Basis
     from tbg_core.registry.registry import Registry
 
-_PLAIN = ("energy", "objective", "sampler", "dynamics")
+_PLAIN = ("energy", "objective", "sampler", "dynamics", "executor")
 
 
 def resolve(
@@ -58,6 +58,8 @@ def resolve(
     data["system"] = system
     if "dynamics" in required and data["dynamics"] is not None:
         check_dynamics(registry, basis, data["dynamics"]["name"], data["energy"]["name"])
+    if not _was_given(config, "objective"):
+        data["objective"] = _usual_objective(config, registry, data["objective"])
     for key in _PLAIN:
         if data[key] is not None:
             data[key] = _complete(registry, COMPONENT_KEYS[key], data[key], needed=key in required)
@@ -110,6 +112,15 @@ def _suited(config: RunConfig, registry: Registry, basis: Basis) -> RunConfig:
         energy = defaults.get("energy") or config.energy
         defaults["dynamics"]["name"] = dynamics_for(registry, basis, energy["name"], defaults["dynamics"]["name"])
     return RunConfig.model_construct(config.model_fields_set, **{**dict(config), **defaults})
+
+
+def _usual_objective(config: RunConfig, registry: Registry, usual: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What trains the model: a proposal without a vector field has nothing to match, but a likelihood."""
+    try:
+        spec = registry.spec("proposal", proposal_reference(config, registry)["name"])
+    except (UnknownComponentError, PluginError):
+        return usual
+    return usual if usual is None or "field" in spec.slots else {"name": "maximum-likelihood"}
 
 
 def _slots_needed(required: set[str]) -> set[str]:

@@ -11,7 +11,7 @@ from tbg_core.errors import ConfigError
 from tbg_core.training.data import Frames, TrainingData, oversampling_weights
 
 PLANE = RecordedSystem("plane", "p1a4e", (2,), 2)
-SMALL, LARGE = (RecordedSystem(f"chain-{n}", f"c{n}", (n, 3), 3 * n - 3) for n in (3, 5))
+SMALL, LARGE = (RecordedSystem(f"chain-{n}", f"c{n}", (n, 3), 3 * n - 3) for n in (7, 8))
 
 
 def frames(walkers, per_walker=10, system=PLANE, weights=None):
@@ -86,13 +86,29 @@ def test_systems_have_equal_shares_and_small_ones_are_padded():
     # The larger data set is not drawn more often.
     data = TrainingData([frames(1, 500, SMALL), frames(1, 7, LARGE)])
     x, batch = data.batch(0, 3, 4000)
-    assert x.shape == (4000, 5, 3)
+    assert x.shape == (4000, 8, 3)
     of_large = batch.index == 1
     assert abs(float(of_large.float().mean()) - 0.5) < 5 * 0.5 / 4000**0.5
     assert batch.mask[of_large].all()
-    assert batch.mask[~of_large].sum(dim=1).unique().tolist() == [3]
+    assert batch.mask[~of_large].sum(dim=1).unique().tolist() == [7]
     assert (x[~batch.mask] == 0).all()
     assert (x[batch.mask] > 0).all()
+
+
+def test_a_batch_holds_systems_of_about_one_size():
+    sizes = (30, 7, 31, 8, 60, 33)
+    systems = [RecordedSystem(f"chain-{n}", f"c{n}", (n, 3), 3 * n - 3) for n in sizes]
+    data = TrainingData([frames(1, 5, s) for s in systems])
+    assert [[sizes[i] for i in bucket] for bucket in data.buckets] == [[7, 8], [30, 31, 33], [60]]
+    count = np.zeros(len(sizes))
+    for step in range(600):
+        x, batch = data.batch(1, step, 4)
+        names = [batch.systems[i].name for i in batch.index.tolist()]
+        assert x.shape[1] == max(s.space.event_shape[0] for s in batch.systems)
+        for name in names:
+            count[[s.name for s in systems].index(name)] += 1
+    # Equal shares in the long run; rows of a batch share a bucket, so that the error is that of 600 draws.
+    assert (np.abs(count / 2400 - 1 / 6) < 5 * np.sqrt(1 / 6 * 5 / 6 / 600)).all(), count
 
 
 @pytest.mark.parametrize("given", [[], [frames(0)], [frames(2), frames(0, system=SMALL)]])

@@ -125,7 +125,7 @@ class Predictions(nn.Module):
 
 def _coordinates(topology: Topology, frames: np.ndarray) -> np.ndarray:
     """z of conformations [n, 3 N], float64; at most some thousands, evenly spread, those off the support left out."""
-    frames = frames[:: max(1, len(frames) // _ROWS)]
+    frames = np.asarray(frames[:: max(1, len(frames) // _ROWS)])
     n = topology.molecule.n_atoms
     bare = make_plan(topology, torch.zeros(3 * n, 3 * n), torch.zeros(3 * n), torch.ones(3 * n))
     plan = stack([bare]).rows(torch.zeros(len(frames), dtype=torch.int64))
