@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Folder = Union[str, Path]  # noqa: UP007 - evaluated at run time on Python 3.10 too
 SystemReference = Union[Reference, Path]  # noqa: UP007 - as above
 
-_PARTS: Final = ("system", "model", "energy", "prior", "integrator", "likelihood", "sampler")
+_PARTS: Final = ("system", "model", "energy", "prior", "integrator", "likelihood", "sampler", "executor")
 
 
 def run(
@@ -59,6 +59,7 @@ def run(
     resume: bool = False,
     device: str = "auto",
     threads: int = 1,
+    executor: Reference | None = None,
     progress: bool | Progress = False,
 ) -> Ensemble:
     """From nothing to a reweighted ensemble and its report: ``run(system="ACE-ALA-NME", num_samples=256)``.
@@ -84,6 +85,7 @@ def run(
         resume: Complete the run that was begun there.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
         threads: CPU cores to use.
+        executor: Where the work is done; processes of this machine if left out.
         progress: True, or where to report to.
 
     Returns:
@@ -97,7 +99,7 @@ def run(
         config=config,
         overrides=options,
         components=dict(
-            zip(_PARTS, (system, model, energy, prior, integrator, likelihood, sampler), strict=True),
+            zip(_PARTS, (system, model, energy, prior, integrator, likelihood, sampler, executor), strict=True),
         ),
         values={"temperature_K": temperature_K, "sampling.num_samples": num_samples, "seed": seed},
         out=_path(out),
@@ -146,6 +148,7 @@ def sample(
     resume: bool = False,
     device: str = "auto",
     threads: int = 1,
+    executor: Reference | None = None,
     progress: bool | Progress = False,
 ) -> Ensemble:
     """Weighted samples of a trained model: ``sample("runs/t/checkpoint", system="ACE-NME", num_samples=1000)``.
@@ -157,7 +160,7 @@ def sample(
         config=config,
         overrides=options,
         components=dict(
-            zip(_PARTS, (system, model, energy, prior, integrator, likelihood, sampler), strict=True),
+            zip(_PARTS, (system, model, energy, prior, integrator, likelihood, sampler, executor), strict=True),
         ),
         values={"temperature_K": temperature_K, "sampling.num_samples": num_samples, "seed": seed},
         out=_path(out),
@@ -196,6 +199,7 @@ def simulate(
     out: Folder | None = None,
     resume: bool = False,
     threads: int = 1,
+    executor: Reference | None = None,
     progress: bool | Progress = False,
 ) -> Path:
     """Training or reference data: ``simulate(system="ACE-NME", walkers=4, frames=2000)``; returns the folder.
@@ -206,7 +210,7 @@ def simulate(
     resolved, folder = make_request(
         config=config,
         overrides=options,
-        components={"system": system, "energy": energy, "dynamics": dynamics},
+        components={"system": system, "energy": energy, "dynamics": dynamics, "executor": executor},
         values={
             "temperature_K": temperature_K,
             "simulation.walkers": walkers,
@@ -355,6 +359,7 @@ def make_dataset(
     out: Folder | None = None,
     resume: bool = False,
     threads: int = 1,
+    executor: Reference | None = None,
     progress: bool | Progress = False,
 ) -> Path:
     """Frames of many systems: ``make_dataset("dipeptides", split="train", out="data/dipeptides")``; returns the folder.
@@ -369,6 +374,7 @@ def make_dataset(
         out: Folder of the dataset.
         resume: Complete or prolong what is there.
         threads: Systems simulated at a time.
+        executor: Where they are simulated; on processes of this machine if left out.
         progress: True, or where to report to.
 
     Raises:
@@ -381,6 +387,7 @@ def make_dataset(
         split,
         systems=None if systems is None else list(systems),
         options=options,
+        executor=executor,
         values={"simulation.frames": frames, "seed": seed},
         out=_path(out),
         resume=resume,
@@ -403,11 +410,16 @@ def show_dataset(dataset: str | Path) -> dict[str, Any]:
     return verbs.show(dataset)
 
 
-def pack_dataset(folder: Folder, *, out: Folder, frames: int = 1600, progress: bool | Progress = False) -> Path:
-    """The published form of a dataset: ``frames`` frames of each system as 16-bit positions; returns ``out``."""
+def pack_dataset(
+    folder: Folder, *, out: Folder, frames: int = 1600, skip: int = 20, progress: bool | Progress = False
+) -> Path:
+    """The published form of a dataset: ``frames`` frames of each system as 16-bit positions; returns ``out``.
+
+    The first ``skip`` frames of each walker are left out.
+    """
     from tbg_core.datasets.packing import pack
 
-    return pack(Path(folder), Path(out), frames=frames, progress=_progress(progress))
+    return pack(Path(folder), Path(out), frames=frames, skip=skip, progress=_progress(progress))
 
 
 def estimate(

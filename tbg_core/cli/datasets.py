@@ -42,13 +42,12 @@ PACK_EXAMPLES = """[b]Examples[/b]
   tbg datasets pack data/dipeptides --frames 1600 --out packed"""
 
 Split = Annotated[
-    str, typer.Option("--split", metavar="NAME", help="Which part; see [b]tbg datasets list[/b].", rich_help_panel=o.CHOICE)
+    str,
+    typer.Option("--split", metavar="NAME", help="Which part; see [b]tbg datasets list[/b].", rich_help_panel=o.CHOICE),
 ]
 Systems = Annotated[
     str | None,
-    typer.Option(
-        "--systems", metavar="A,B", help="Only these systems of the split.", rich_help_panel=o.CHOICE
-    ),
+    typer.Option("--systems", metavar="A,B", help="Only these systems of the split.", rich_help_panel=o.CHOICE),
 ]
 Frames = Annotated[
     int | None,
@@ -66,6 +65,12 @@ PackedOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new fol
 PackedFrames = Annotated[
     int, typer.Option("--frames", min=1, metavar="N", help="Frames per system.", rich_help_panel=o.STATE)
 ]
+Skip = Annotated[
+    int,
+    typer.Option(
+        "--skip", min=0, metavar="N", help="Frames of each walker left out at its start.", rich_help_panel=o.STATE
+    ),
+]
 
 
 @app.command(epilog=MAKE_EXAMPLES)
@@ -79,6 +84,7 @@ def make(
     out: o.DataOut = None,
     resume: o.Resume = False,
     threads: o.Threads = None,
+    executor: o.Executor = None,
     max_memory: o.MaxMemory = None,
     quiet: o.Quiet = False,
 ) -> None:
@@ -96,6 +102,7 @@ def make(
         out=out,
         resume=resume,
         threads=cores,
+        executor=executor,
         progress=make_progress(quiet=quiet),
     )
     typer.echo(f"dataset  {folder}")
@@ -142,8 +149,9 @@ def show(
 
 
 @app.command(epilog=PACK_EXAMPLES)
-def pack(folder: Folder, out: PackedOut, frames: PackedFrames = 1600, quiet: o.Quiet = False) -> None:
+def pack(folder: Folder, out: PackedOut, frames: PackedFrames = 1600, skip: Skip = 20, quiet: o.Quiet = False) -> None:
     """Write the published form of a dataset: 16-bit positions, frames at equal distances."""
     from tbg_core import api
 
-    typer.echo(f"packed  {api.pack_dataset(folder, out=out, frames=frames, progress=make_progress(quiet=quiet))}")
+    packed = api.pack_dataset(folder, out=out, frames=frames, skip=skip, progress=make_progress(quiet=quiet))
+    typer.echo(f"packed  {packed}")

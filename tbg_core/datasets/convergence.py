@@ -40,8 +40,9 @@ def convergence(folder: Path) -> dict[str, Any]:
         ``kinetic_temperature_K`` per rung; ``energy_ratio`` per pair (see :func:`energy_ratio`);
         ``statistical_inefficiency`` of u and of each torsion, in frames, and ``effective_frames``, the number of
         frames over the largest; ``populations`` of the basins of each torsion with standard errors from the walkers,
-        and ``split_half``, the largest difference between the halves of the walkers; ``cis``, the share of frames with
-        a cis peptide bond. What a simulation does not have is left out.
+        ``split_half``, the largest difference between the halves of the walkers, and ``drift``, that between the first
+        and the second half of the time; ``cis``, the share of frames with a cis peptide bond. What a simulation does
+        not have is left out.
     """
     store = ShardStore(Path(folder) / FRAMES)
     sealed = read_json(store.folder / "manifest.json")
@@ -76,6 +77,7 @@ def convergence(folder: Path) -> dict[str, Any]:
         "effective_frames": int(len(walker) / largest),
         "populations": populations,
         "split_half": round(max((p["split_half"] for p in populations.values()), default=0.0), 4),
+        "drift": round(max((p["drift"] for p in populations.values()), default=0.0), 4),
     }
 
 
@@ -158,8 +160,13 @@ def _populations(basin: np.ndarray, count: int, walkers: list[np.ndarray]) -> di
     shares = np.array([np.bincount(basin[rows], minlength=count) / len(rows) for rows in walkers])
     error = shares.std(axis=0, ddof=1) / np.sqrt(len(shares)) if len(shares) > 1 else np.full(count, np.nan)
     halves = shares[0::2].mean(axis=0), shares[1::2].mean(axis=0) if len(shares) > 1 else shares[0]
+    early, late = (
+        np.mean([np.bincount(basin[half], minlength=count) / max(1, len(half)) for half in times], axis=0)
+        for times in zip(*(np.array_split(rows, 2) for rows in walkers), strict=True)
+    )
     return {
         "share": np.round(shares.mean(axis=0), 4).tolist(),
         "error": np.round(error, 4).tolist(),
         "split_half": float(np.abs(halves[0] - halves[1]).max()),
+        "drift": float(np.abs(early - late).max()),
     }

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 RESOLUTION_NM: Final = 1e-4
 _PUBLISHED: Final = (
     *("walkers", "ns", "round_trips", "acceptance", "statistical_inefficiency"),
-    *("effective_frames", "populations", "split_half", "cis"),
+    *("effective_frames", "populations", "split_half", "drift", "cis"),
 )
 
 
-def pack(folder: Path, out: Path, *, frames: int, progress: Progress) -> Path:
+def pack(folder: Path, out: Path, *, frames: int, skip: int, progress: Progress) -> Path:
     """Writes ``frames`` frames of each system of a dataset in ``folder`` to ``out``; returns ``out``.
 
     Frames are taken at equal distances from every walker. Positions are multiples of 1e-4 nm, so that each is off by
@@ -36,6 +36,7 @@ def pack(folder: Path, out: Path, *, frames: int, progress: Progress) -> Path:
         folder: Folder of ``tbg datasets make``.
         out: Folder of the packed dataset; must be empty.
         frames: Frames per system.
+        skip: Frames of each walker that are left out at its start.
         progress: Told of every system.
 
     Raises:
@@ -44,10 +45,12 @@ def pack(folder: Path, out: Path, *, frames: int, progress: Progress) -> Path:
     manifest = read_manifest(folder)
     if manifest["packed"]:
         raise StorageError(f"{folder} is packed already.", fix="Give a folder of `tbg datasets make`.")
-    short = [f"{name} {e['effective_frames']}" for name, e in manifest["systems"].items() if e["frames"] < frames]
-    if short or not manifest["systems"]:
+    left = {name: entry["frames"] - skip * entry["walkers"] for name, entry in manifest["systems"].items()}
+    short = [f"{name} {count}" for name, count in left.items() if count < frames]
+    if short or not left:
         raise StorageError(
-            f"{len(short)} systems of {folder} have fewer than {frames} frames ({', '.join(short[:5])}).",
+            f"{len(short)} systems of {folder} have fewer than {frames} frames after {skip} of each walker "
+            f"({', '.join(short[:5])}).",
             fix="Resume `tbg datasets make` with more --frames, or ask for fewer.",
         )
     check_folder(out, resume=False)
@@ -55,7 +58,7 @@ def pack(folder: Path, out: Path, *, frames: int, progress: Progress) -> Path:
     with progress.stage("pack", total=len(manifest["systems"]), unit="systems") as bar:
         for shard, (name, entry) in enumerate(manifest["systems"].items()):
             source = simulation_frames(Path(folder) / name)
-            rows = spread_rows(source.walker, frames)
+            rows = spread_rows(source.walker, frames, skip)
             store.write(
                 shard,
                 {
@@ -66,7 +69,7 @@ def pack(folder: Path, out: Path, *, frames: int, progress: Progress) -> Path:
             records[name] = system_to_dict(source.system)
             published = {key: entry[key] for key in _PUBLISHED if key in entry}
             digest = sha256(store.path(shard))
-            systems[name] = {"shard": shard, "key": entry["key"], "sha256": digest, "frames": frames, **published}
+            systems[name] = {"shard": shard, "key": entry["key"], "sha256": digest, **published, "frames": frames}
             bar.advance(1, note=name)
     write_json(out / SYSTEM, records)
     described: dict[str, Any] = {
@@ -79,18 +82,19 @@ def pack(folder: Path, out: Path, *, frames: int, progress: Progress) -> Path:
     return out
 
 
-def spread_rows(walker: np.ndarray, count: int) -> np.ndarray:
+def spread_rows(walker: np.ndarray, count: int, skip: int = 0) -> np.ndarray:
     """``count`` rows at equal distances from each walker, as many of each as can be.
 
     Args:
         walker: Walker of each row [n], rows of a walker in time order.
-        count: How many to take, at most n.
+        count: How many to take, at most what is left.
+        skip: Rows of each walker that are left out at its start.
     """
     walkers = np.unique(walker)
     shares = [count * (i + 1) // len(walkers) - count * i // len(walkers) for i in range(len(walkers))]
     chosen = []
     for w, share in zip(walkers, shares, strict=True):
-        rows = np.flatnonzero(walker == w)
+        rows = np.flatnonzero(walker == w)[skip:]
         # The last of each of `share` equal pieces: far from the start, and from each other.
         chosen.append(rows[(np.arange(1, share + 1) * len(rows)) // share - 1] if share else rows[:0])
     return np.concatenate(chosen)

@@ -36,6 +36,7 @@ def test_populations_and_their_halves():
     basin = np.array([0, 0, 1, 1, 0, 1, 1, 1])
     walkers = [np.arange(2 * i, 2 * i + 2) for i in range(4)]  # shares of basin 0: 1, 0, 1/2, 0
     found = _populations(basin, 2, walkers)
+    assert found["drift"] == pytest.approx(0.25)  # basin 0 in the first frames: 1, 0, 1, 0; in the second: 1, 0, 0, 0
     assert found["share"] == [0.375, 0.625]
     assert found["split_half"] == pytest.approx(0.75)
     assert found["error"][0] == pytest.approx(np.std([1, 0, 0.5, 0], ddof=1) / 2, abs=1e-4)
@@ -49,6 +50,7 @@ def test_rows_are_spread_over_walkers(count, expected):
     rows = spread_rows(mixed, count)
     assert len(set(rows.tolist())) == count
     assert np.bincount(mixed[rows]).tolist() == [count // 4] * 4
+    assert spread_rows(walker, 8, skip=1).tolist() == [1, 3, 5, 7, 9, 11, 13, 15]
 
 
 def test_a_simulation_without_exchanges_has_no_round_trips(toy_simulation):

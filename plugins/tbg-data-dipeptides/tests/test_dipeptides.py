@@ -135,9 +135,9 @@ def test_fewer_or_other_frames_are_refused(made):
 
 
 def test_packed_frames_are_those_of_the_dataset(made, tmp_path):
-    with pytest.raises(StorageError, match=r"2 systems of .* have fewer than 25 frames \(AG \d+, GG"):
-        api.pack_dataset(made, out=tmp_path / "none", frames=25)
-    packed = api.pack_dataset(made, out=tmp_path / "packed", frames=12)
+    with pytest.raises(StorageError, match=r"2 systems of .* have fewer than 21 frames after 1 .*\(AG 20, GG 20"):
+        api.pack_dataset(made, out=tmp_path / "none", frames=21, skip=1)
+    packed = api.pack_dataset(made, out=tmp_path / "packed", frames=12, skip=3)
     for whole, few in zip(load_data(made), load_data(packed, training=True), strict=True):
         assert few.system == whole.system
         assert few.system.reference is not None
@@ -145,7 +145,6 @@ def test_packed_frames_are_those_of_the_dataset(made, tmp_path):
         x = np.asarray(whole.positions)
         distance = np.abs(np.asarray(few.positions)[:, None] - x[None]).max(axis=(2, 3)).min(axis=1)
         assert distance.max() <= RESOLUTION_NM / 2 + 1e-6
-    ShardStore(packed)
     manifest = read_manifest(packed)
     assert manifest["packed"]
     for entry in manifest["systems"].values():
@@ -154,7 +153,7 @@ def test_packed_frames_are_those_of_the_dataset(made, tmp_path):
 
 
 def test_models_train_on_packed_frames_and_not_on_what_is_held_out(made, tmp_path):
-    packed = api.pack_dataset(made, out=tmp_path / "packed", frames=12)
+    packed = api.pack_dataset(made, out=tmp_path / "packed", frames=12, skip=0)
     options = {"model.layers": 1, "model.width": 8, "training.batch_size": 4}
     checkpoint = api.train(packed, model="egnn", steps=2, options=options, out=tmp_path / "trained")
     manifest = json.loads((checkpoint / "manifest.json").read_text())
