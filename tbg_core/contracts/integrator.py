@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
@@ -64,8 +64,8 @@ class Integrator(ABC):
         order: Order of convergence of ``x`` in the step size or tolerance-independent order of the pair.
     """
 
-    batch_coupled: ClassVar[bool] = False
-    order: ClassVar[int]
+    batch_coupled: bool = False
+    order: int
 
     @abstractmethod
     def integrate(self, rhs: Rhs, x0: Tensor, t0: float, t1: float, accumulators: Sequence[str] = ()) -> Solution:
