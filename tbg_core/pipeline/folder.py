@@ -73,7 +73,7 @@ def read_provenance(out: Path) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, Any]:
-    packages = ("tbg-core", "torch", "numpy", "openmm")
+    packages = ("tbg-core", "torch", "numpy")
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": " ".join(["tbg", *sys.argv[1:]]) if Path(sys.argv[0]).name == "tbg" else None,

@@ -59,7 +59,8 @@ class RunEvent:
     """What the run hooks are told.
 
     Attributes:
-        verb: ``"run"``, ``"simulate"``, ``"train"``, ``"sample"`` or ``"reweight"``.
+        verb: ``"run"``, ``"simulate"``, ``"sample"`` or ``"reweight"``; a simulation that is part of a run is told
+            of by itself. The end is told of those that made an ensemble.
         folder: The run folder.
         config: The resolved configuration.
         metrics: What ``metrics.json`` holds; empty when the run starts.
@@ -91,8 +92,8 @@ class Hooks:
 
     @hookspec
     def tbg_run_started(self, run: RunEvent) -> None:
-        """Told when a run starts, after its configuration was written."""
+        """Told when a run starts, or goes on after an interruption; its configuration and provenance are written."""
 
     @hookspec
     def tbg_run_finished(self, run: RunEvent) -> None:
-        """Told when a run has finished, after its metrics were written."""
+        """Told when an ensemble was made, after its metrics were written and before its report."""

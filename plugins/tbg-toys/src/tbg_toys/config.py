@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
 from tbg_core.config.base import ComponentConfig
 
 ToyName = Literal["double-well", "asymmetric-double-well", "mueller-brown", "gaussian-mixture", "gaussian"]
+
+TOYS: Final[dict[ToyName, str]] = {
+    "double-well": "two equal wells along x_0, harmonic in the other coordinates",
+    "asymmetric-double-well": "the same, with the right well 5 kJ/mol higher",
+    "mueller-brown": "the two-dimensional surface of Mueller and Brown, with three minima",
+    "gaussian-mixture": "two Gaussians of different weight and width along x_0",
+    "gaussian": "the standard normal distribution",
+}
+"""What each toy is."""
 
 
 class ToyConfig(ComponentConfig):

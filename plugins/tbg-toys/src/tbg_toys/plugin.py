@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tbg_core.registry import DEFAULT, ComponentSpec, hookimpl
+from typing import TYPE_CHECKING
+
+from tbg_core.registry import DEFAULT, CommandSpec, ComponentSpec, hookimpl
+
+if TYPE_CHECKING:
+    from tbg_core.ensemble import Ensemble
+    from tbg_core.registry import ReportSection
 
 _CONFIG = "tbg_toys.config"
 _VECTORS = frozenset({"vectors"})
@@ -78,3 +84,21 @@ def tbg_components() -> list[ComponentSpec]:
             capabilities=_VECTORS,
         ),
     ]
+
+
+@hookimpl
+def tbg_commands() -> list[CommandSpec]:
+    """What the toys are, and what is known exactly about them."""
+    return [
+        CommandSpec("toys", "", "Toy systems, and what is known exactly about them."),
+        CommandSpec("toys list", "tbg_toys.commands:list_toys", "List the toys."),
+        CommandSpec("toys show", "tbg_toys.commands:show", "Show a toy's potential and its exact values."),
+    ]
+
+
+@hookimpl
+def tbg_report_sections(ensemble: Ensemble) -> list[ReportSection]:
+    """Exact values beside the estimates, and the samples on the potential; for runs on toys."""
+    from tbg_toys.report import toy_sections
+
+    return toy_sections(ensemble)
