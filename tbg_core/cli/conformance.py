@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from tbg_core.registry import ComponentSpec, Registry
 
 
-def check_conformance(registry: Registry, spec: ComponentSpec) -> Iterator[Finding]:
+def check_conformance(registry: Registry, spec: ComponentSpec, only: str = "") -> Iterator[Finding]:
     """One finding per conformance test of a component.
+
+    Args:
+        registry: Where the component is.
+        spec: The component.
+        only: Words in the names of the tests to run; all of them if empty.
 
     Raises:
         PluginError: If pytest or hypothesis is missing.
@@ -41,9 +46,10 @@ def check_conformance(registry: Registry, spec: ComponentSpec) -> Iterator[Findi
     except TbgError as error:
         yield Finding(subject, "conformance", BAD, error.message, error.fix)
         return
-    outcomes = run(classes)
+    outcomes = run(classes, only)
     if not outcomes:
-        yield Finding(subject, "conformance", BAD, "no test was collected", "A conformance class has methods test_*.")
+        what = f"no test has {only!r} in its name" if only else "no test was collected"
+        yield Finding(subject, "conformance", BAD, what, "A conformance class has methods test_*.")
     states = {"passed": OK, "skipped": NOTE, "failed": BAD}
     for outcome in outcomes:
         own = bool(spec.conformance)

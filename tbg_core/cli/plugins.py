@@ -94,6 +94,9 @@ def describe(record: PluginRecord) -> dict[str, Any]:
 def check(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin, or KIND/NAME of a component.")],
     no_tests: Annotated[bool, typer.Option("--no-tests", help="Do not run the conformance tests.")] = False,
+    only: Annotated[
+        str, typer.Option("--only", "-k", metavar="WORD", help="Conformance tests with this in their name.")
+    ] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what passed, too.")] = False,
     tracebacks: Tracebacks = False,
     as_json: AsJson = False,
@@ -114,7 +117,7 @@ def check(
         if not no_tests and all(f.state != BAD for f in own):
             from tbg_core.cli.conformance import check_conformance
 
-            findings += check_conformance(registry, spec)
+            findings += check_conformance(registry, spec, only)
     bad = sum(f.state == BAD for f in findings)
     _show(findings, as_json=as_json, verbose=verbose, tracebacks=tracebacks)
     if not as_json:

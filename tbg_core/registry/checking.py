@@ -49,12 +49,13 @@ HEAVY: Final = (
 _LONG: Final = 120
 _PROBE: Final = """
 import importlib, json, sys, time
+heavy, sys.path[:] = json.loads(sys.argv[1])
 import tbg_core.registry, tbg_core.config.base
 began = time.perf_counter()
 for module in sys.argv[2:]:
     importlib.import_module(module)
 seconds = time.perf_counter() - began
-print(json.dumps([seconds, [name for name in json.loads(sys.argv[1]) if name in sys.modules]]))
+print(json.dumps([seconds, [name for name in heavy if name in sys.modules]]))
 """
 
 
@@ -86,7 +87,7 @@ def check_imports(registry: Registry, plugin: str) -> Finding:
     modules = {record.module, *(registry.spec(*c).config.partition(":")[0] for c in record.components)}
     check, fix = "light imports", "Import it inside the functions of plugin.py and config.py, or under TYPE_CHECKING."
     done = subprocess.run(  # noqa: S603 - our own interpreter; the modules are those of an installed plugin
-        [sys.executable, "-c", _PROBE, json.dumps(HEAVY), *sorted(modules)],
+        [sys.executable, "-c", _PROBE, json.dumps([HEAVY, sys.path]), *sorted(modules)],
         capture_output=True,
         text=True,
         timeout=300,

@@ -49,6 +49,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "observable": Example(
         "Distance of a point from the origin, and the angle of its first two coordinates.", '{"vectors"}', ""
     ),
+    "executor": Example("Processes of this machine at low priority.", "", ""),
     "dataset": Example("A small set of capped peptides, with some held out for testing.", '{"molecules"}', ""),
 }
 """By kind: a template for each of :data:`tbg_core.contracts.KINDS`."""

@@ -49,11 +49,12 @@ class Outcome:
     traceback: str = ""
 
 
-def run(cases: Mapping[str, type]) -> list[Outcome]:
+def run(cases: Mapping[str, type], only: str = "") -> list[Outcome]:
     """Runs every test of some conformance classes, each by itself, in this process.
 
     Args:
         cases: Classes by name, as :func:`tbg_core.testing.cases.cases` gives them.
+        only: Words in the names of the tests to run, as after pytest's ``-k``; all of them if empty.
 
     Returns:
         The outcomes in the order of the classes and their tests.
@@ -69,6 +70,7 @@ def run(cases: Mapping[str, type]) -> list[Outcome]:
         current.clear()
         current.update({f"Case_{name}": case for name, case in cases.items()})
         options = ["--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:warnings"]
+        options += ["-k", only] if only else []
         pytest.main([folder, "-c", f"{folder}/pytest.ini", *options], plugins=[collector])
         current.clear()
     return collector.outcomes
@@ -123,4 +125,6 @@ def _rule(item: Any) -> str:
 
 def _place(error: BaseException | None) -> str:
     frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    own = [frame for frame in frames if "site-packages" not in frame.filename]
+    last = (own or frames)[-1:]
+    return f"{last[0].filename}:{last[0].lineno}" if last else ""
