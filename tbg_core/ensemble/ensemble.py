@@ -48,6 +48,8 @@ class Ensemble:
             plain importance sampling, where log w = -u - log q.
         parent: Row of the proposal draw each row descends from [n], int64, or None where each is its own.
             Rows of one parent are not independent; every error takes that into account.
+        mirrored: True where folding on the canonical domain took the mirror image of what was drawn [n], or None
+            where that is not known.
         provenance: How the ensemble was made; goes to ``provenance.json``.
         folder: Run folder that the rows were read from, or None.
     """
@@ -62,12 +64,22 @@ class Ensemble:
     status: np.ndarray
     base_log_weights: np.ndarray | None = None
     parent: np.ndarray | None = None
+    mirrored: np.ndarray | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
 
     def __post_init__(self) -> None:
         n = len(self.positions)
-        for name in ("log_q", "reduced_energy", "valid", "log_q_err", "status", "base_log_weights", "parent"):
+        for name in (
+            "log_q",
+            "reduced_energy",
+            "valid",
+            "log_q_err",
+            "status",
+            "base_log_weights",
+            "parent",
+            "mirrored",
+        ):
             column = getattr(self, name)
             if column is not None and column.shape != (n,):
                 raise ValueError(f"{name} has shape {column.shape}, expected ({n},)")

@@ -28,7 +28,7 @@ _COLUMNS: Final = {
     "status": np.int64,
     "temperature_K": np.float64,
 }
-_OPTIONAL: Final = {"base_log_weights": np.float64, "parent": np.int64}
+_OPTIONAL: Final = {"base_log_weights": np.float64, "parent": np.int64, "mirrored": np.bool_}
 
 
 def to_arrays(ensemble: Ensemble) -> dict[str, np.ndarray]:

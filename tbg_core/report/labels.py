@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from tbg_core.report.clouds import Measure
 
 _SYMBOLS: Final = {"phi": "φ", "psi": "ψ", "omega": "ω", "rg": "radius of gyration"}
+_SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _UNITS: Final = {"degree": "°", "angstrom": "Å"}
 
 
 def symbol(name: str) -> str:
-    """``"phi:2"`` as ``"φ 2"``, ``"rg"`` as ``"radius of gyration"``; other names as they are."""
+    """``"phi:2"`` as ``"φ 2"``, ``"x:0"`` as ``"x₀"``, ``"rg"`` in words; other names as they are."""
     kind, _, rest = name.partition(":")
+    if kind == "x" and rest.isdecimal():
+        return "x" + rest.translate(_SUBSCRIPTS)
     if match := re.fullmatch(r"chi(\d)", kind):
         return f"χ{match.group(1)} {rest}".strip()
     return f"{_SYMBOLS[kind]} {rest}".strip() if kind in _SYMBOLS else name

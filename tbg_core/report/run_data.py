@@ -42,8 +42,8 @@ class Coordinate:
 
     @property
     def name(self) -> str:
-        """``"x1"`` for the first."""
-        return f"x{self.index + 1}"
+        """``"x:0"`` for the first."""
+        return f"x:{self.index}"
 
     def __call__(self, positions: np.ndarray) -> np.ndarray:
         """The coordinate of each row [n]."""
@@ -120,7 +120,7 @@ def chosen_observables(texts: Sequence[str], system: System, units: Units) -> tu
     """Observables by specification, in the units that are shown.
 
     Args:
-        texts: As :func:`tbg_core.observables.load_observable` reads them; ``"x2"`` is a coordinate in R^d.
+        texts: As :func:`tbg_core.observables.load_observable` reads them; ``"x:1"`` is the second coordinate in R^d.
         system: What was sampled.
         units: The units.
 
@@ -128,7 +128,7 @@ def chosen_observables(texts: Sequence[str], system: System, units: Units) -> tu
         ConfigError: Naming what is wrong and listing what the system has.
     """
     shape = system.space.event_shape
-    coordinates = {f"x{i + 1}": Coordinate(i) for i in range(shape[0])} if len(shape) == 1 else {}
+    coordinates = {Coordinate(i).name: Coordinate(i) for i in range(shape[0])} if len(shape) == 1 else {}
     found: list[Measure] = []
     for text in dict.fromkeys(text.strip() for text in texts):
         if text in coordinates:

@@ -40,12 +40,15 @@ class ImportanceSampler(Sampler):
         x = draws.x.cpu().to(torch.float32).numpy()
         log_q = draws.log_q.cpu().numpy().astype(np.float64)
         status = _status(draws)
+        mirrored = None
         if isinstance(target.system, Molecule) and not proposal.folds:
             domain = self._domain(proposal, target.system)
             good = status == Validity.OK
             folded = domain.fold(x[good])
             x[good] = folded.x.astype(np.float32)
             status[good] = folded.status
+            mirrored = np.zeros(len(x), dtype=bool)
+            mirrored[good] = folded.mirrored
             log_q = log_q + domain.log_orbit
         u = np.full(len(x), np.nan)
         good = status == Validity.OK
@@ -62,6 +65,7 @@ class ImportanceSampler(Sampler):
             valid=status == Validity.OK,
             log_q_err=draws.log_q_err.cpu().numpy().astype(np.float64),
             status=status,
+            mirrored=mirrored,
         )
 
     def _domain(self, proposal: Proposal, molecule: Molecule) -> CanonicalDomain:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+from html.parser import HTMLParser
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tbg_core.ensemble import Ensemble
-from tbg_core.ensemble.recorded_system import RecordedSystem
+from tbg_core.ensemble.recorded_system import RecordedSystem, system_from_dict
 from tbg_core.molecule import Molecule
-from tbg_core.storage.atomic import write_json, write_text
+from tbg_core.report.build import build_report
+from tbg_core.storage.atomic import read_json, write_json, write_text
 from tbg_core.storage.shards import ShardStore
 
 # Heavy atoms of ACE-GLY-NME, all-trans zigzag in a plane, then puckered so that phi and psi are defined.
@@ -100,6 +105,112 @@ def write_reference(folder, ensemble):
     return folder
 
 
+def simulation_of_alanine():
+    """The simulation that ships with a checkpoint: 22 atoms, one stereocentre."""
+    package = Path(importlib.util.find_spec("tbg_egnn").origin).parent
+    return package / "checkpoints" / "alanine-dipeptide" / "reference"
+
+
+def alanine_ensemble(n, seed=0):
+    """Frames of the simulation with noise, as if a model had drawn them; every tenth is dropped."""
+    folder = simulation_of_alanine()
+    frames = ShardStore(folder / "frames").concatenate(["positions", "reduced_energy"])
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(len(frames["positions"]), n)
+    x = frames["positions"][rows] + rng.normal(scale=0.004, size=(n, 22, 3))
+    u = frames["reduced_energy"][rows] + rng.gamma(10.0, 1.5, n)
+    status = np.zeros(n, dtype=np.int64)
+    status[::10], status[5::20] = 2, 3
+    x[5::20] *= -1.0  # the other hand
+    mirrored = np.arange(n) % 2 == 1
+    mirrored[status > 0] = False
+    return Ensemble(
+        system=system_from_dict(read_json(folder / "system.json")),
+        temperature_K=300.0,
+        positions=x.astype(np.float32),
+        log_q=-u + rng.normal(scale=0.6, size=n),
+        reduced_energy=u,
+        valid=status == 0,
+        log_q_err=np.full(n, 1e-3),
+        status=status,
+        mirrored=mirrored,
+    )
+
+
+class Page(HTMLParser):
+    """Checks nesting, and collects identifiers, attributes, headings, scripts and text."""
+
+    VOID = frozenset({"meta", "link", "br", "hr", "img", "input"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.ids, self.attributes, self.headings, self.text = [], [], [], [], ""
+        self.tags, self.elements, self.scripts, self.cells = set(), [], [], ""
+        self.feed(html)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.elements.append((tag, dict(attrs)))
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag in {"td", "th"}:
+            self.cells += " "
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+        if "script" in self.open:
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+        elif "style" not in self.open:
+            self.text += data
+            self.cells += data
+
+    @property
+    def running(self):
+        """Texts of the scripts that a browser runs."""
+        return [text for attrs, text in self.scripts if "type" not in attrs]
+
+
+@pytest.fixture
+def parse():
+    return lambda path: Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def read(parse):
+    """Builds the report of a run and parses it."""
+
+    def build(folder, **options):
+        path = build_report(folder, **options)
+        assert path == folder / "report.html"
+        return parse(path)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def alanine_run(tmp_path_factory):
+    """A run with everything that a report can show, its report built; not to be changed."""
+    folder = tmp_path_factory.mktemp("alanine") / "alanine"
+    write_run(folder, alanine_ensemble(400), reference=str(simulation_of_alanine()))
+    build_report(folder, observables=["rg"])
+    return folder
+
+
 @pytest.fixture
 def toy_run(tmp_path):
     return write_run(tmp_path / "toy", toy_ensemble(1500))
@@ -119,7 +230,15 @@ def peptide_run(tmp_path):
 
 @pytest.fixture
 def make_run(tmp_path):
-    return lambda ensemble, **provenance: write_run(tmp_path / "made", ensemble, **provenance)
+    def make(ensemble, name="made", **provenance):
+        return write_run(tmp_path / name, ensemble, **provenance)
+
+    return make
+
+
+@pytest.fixture
+def make_alanine():
+    return alanine_ensemble
 
 
 @pytest.fixture

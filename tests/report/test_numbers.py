@@ -33,13 +33,17 @@ def test_interval():
     assert interval(Estimate(1.0, 0.1, None, reliable=False)) == "–"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(3.21, "3.2 s"), (250, "4 min 10 s"), (7500, "2 h 5 min")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.21, "3.2 s"), (250, "4 min 10 s"), (1944, "32 min"), (7500, "2 h 5 min")]
+)
 def test_duration(seconds, text):
     assert duration(seconds) == text
 
 
 def test_percent_and_count():
-    assert [percent(x) for x in (0.0, 0.002, 0.0312, 0.41)] == ["0 %", "0.2 %", "3.1 %", "41 %"]
+    assert [percent(x) for x in (0.0, 0.002, 0.0312, 0.41)] == [
+        t.replace(" ", "\u00a0") for t in ("0 %", "0.2 %", "3.1 %", "41 %")
+    ]
     assert [count(x) for x in (5.44, 99.96, 1234.5)] == ["5.4", "100.0", "1,234"]
 
 
@@ -50,7 +54,8 @@ def test_percent_and_count():
         ("psi:2", "ψ 2"),
         ("chi1:3", "χ1 3"),
         ("rg", "radius of gyration"),
-        ("x1", "x1"),
+        ("x:0", "x₀"),
+        ("x:12", "x₁₂"),
         ("torsion:0,1,2,3", "torsion:0,1,2,3"),
     ],
 )

@@ -1,62 +1,20 @@
-"""The page: what it says, that it refers to nothing, and that nothing slips through unescaped."""
+"""What the page says: the right sections for each kind of run, and the numbers of the ensemble."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from tbg_core.ensemble import Ensemble
 from tbg_core.ensemble.recorded_system import RecordedSystem
-from tbg_core.errors import StorageError
+from tbg_core.errors import ConfigError, StorageError
 from tbg_core.report.build import build_report
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
 
-
-class Page(HTMLParser):
-    """Checks nesting, and collects identifiers, attributes, headings and text."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.open, self.ids, self.attributes, self.headings, self.text = [], [], [], [], ""
-        self.tags = set()
-        self.feed(html)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] == "h2":
-            self.headings.append(data)
-        if "style" not in self.open:
-            self.text += data
-
-
-def read(folder, **options):
-    path = build_report(folder, **options)
-    assert path == folder / "report.html"
-    return Page(path.read_text(encoding="utf-8"))
-
-
-def test_reliable_run_of_a_toy(toy_run):
+def test_reliable_run_of_a_toy(toy_run, read):
     page = read(toy_run)
     assert page.headings == [
         "Free energy",
@@ -65,20 +23,21 @@ def test_reliable_run_of_a_toy(toy_run):
         "Weights",
         "What was attempted",
         "Cost",
-        "Provenance and how to reproduce",
+        "Provenance",
+        "How to reproduce",
     ]
     assert "RELIABLE" in page.text
     assert "NOT RELIABLE" not in page.text
     assert "1,500 attempted samples are worth" in page.text
     assert "the flow could not be integrated" in page.text
-    assert "x1 > 0 against x1 < 0" in page.text
+    assert "x₀ > 0 against x₀ < 0" in page.text
     assert "Band: 90 % bootstrap interval" in page.text
     assert "800 conformations had their energy evaluated" in page.text
     assert "tbg run --model flow" in page.text
     assert "seed: 0" in page.text
 
 
-def test_the_numbers_are_those_of_the_ensemble(toy_run):
+def test_the_numbers_are_those_of_the_ensemble(toy_run, read):
     page = read(toy_run)
     ensemble = Ensemble.load(toy_run)
     assert f"{ensemble.ess:,.0f} independent ones" in page.text
@@ -86,7 +45,7 @@ def test_the_numbers_are_those_of_the_ensemble(toy_run):
     assert f"90 %: {low:.3f} to {high:.3f}".replace("-", "−") in page.text
 
 
-def test_poor_run_prints_no_interval(poor_run):
+def test_poor_run_prints_no_interval(poor_run, read):
     page = read(poor_run)
     assert "NOT RELIABLE" in page.text
     assert "is below 50" in page.text
@@ -96,9 +55,10 @@ def test_poor_run_prints_no_interval(poor_run):
     assert "the values are shown for orientation" in page.text
 
 
-def test_peptide_has_a_ramachandran_plot_and_the_reference(peptide_run):
+def test_peptide_has_a_ramachandran_plot_and_the_reference(peptide_run, read):
     page = read(peptide_run)
     assert page.headings[0] == "Ramachandran"
+    assert page.headings[1:3] == ["Conformations", "Free energy"]
     assert "the simulation (600 frames)" in page.text
     labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
     assert sum("φ / ° and ψ / °" in label for label in labels) == 3
@@ -109,38 +69,12 @@ def test_peptide_has_a_ramachandran_plot_and_the_reference(peptide_run):
     assert np.abs(differences).max() < 4.0
 
 
-@pytest.mark.parametrize("run", ["toy_run", "poor_run", "peptide_run"])
-def test_page_stands_alone(run, request):
-    page = read(request.getfixturevalue(run))
-    assert not page.tags & {"script", "link", "iframe", "object", "img", "video", "form"}
-    assert "path" in page.tags
-    for tag, name, value in page.attributes:
-        assert not name.startswith("on"), (tag, name)
-        if name in {"src", "href", "xlink:href"}:
-            assert value.startswith(("#", "data:image/png;base64,")), (tag, name, value[:60])
-        assert "url(http" not in value
-    duplicates = {i for i in page.ids if page.ids.count(i) > 1}
-    assert not duplicates
-    targets = {value[1:] for _, name, value in page.attributes if name.endswith("href") and value[:1] == "#"}
-    assert targets <= set(page.ids)
-
-
-def test_names_and_files_are_escaped(make_run, make_toy_ensemble):
-    hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-    ensemble = replace(make_toy_ensemble(400), system=RecordedSystem(hostile, "ab", (1,), 1))
-    folder = make_run(ensemble, command=hostile, note=hostile, versions={hostile: hostile})
-    (folder / "config.yaml").write_text(f"system: '{hostile}'\n", encoding="utf-8")
-    page = read(folder)
-    assert not page.tags & {"script", "img"}
-    assert page.text.count(hostile) >= 5
-
-
 def test_report_is_the_same_twice(toy_run):
     first = build_report(toy_run).read_bytes()
     assert build_report(toy_run).read_bytes() == first
 
 
-def test_report_without_metrics_or_config(toy_run):
+def test_report_without_metrics_or_config(toy_run, read):
     (toy_run / "metrics.json").unlink()
     (toy_run / "config.yaml").unlink()
     page = read(toy_run)
@@ -148,7 +82,7 @@ def test_report_without_metrics_or_config(toy_run):
     assert "double-well" in page.text
 
 
-def test_report_of_a_run_without_one_valid_sample(make_run, make_toy_ensemble):
+def test_report_of_a_run_without_one_valid_sample(make_run, make_toy_ensemble, read):
     ensemble = make_toy_ensemble(40)
     hopeless = replace(ensemble, valid=np.zeros(40, dtype=bool), status=np.full(40, 2))
     page = read(make_run(hopeless))
@@ -156,7 +90,7 @@ def test_report_of_a_run_without_one_valid_sample(make_run, make_toy_ensemble):
     assert "No sample is valid." in page.text
 
 
-def test_reference_from_elsewhere(toy_run, make_reference, make_toy_ensemble):
+def test_reference_from_elsewhere(toy_run, make_reference, make_toy_ensemble, read):
     assert "Reference" not in read(toy_run).text
     page = read(toy_run, reference=make_reference(make_toy_ensemble(4000, seed=5)))
     assert "Reference" in page.text
@@ -172,3 +106,51 @@ def test_reference_that_does_not_fit(toy_run, peptide_run, tmp_path):
 def test_folder_without_a_run(tmp_path):
     with pytest.raises(StorageError, match="holds no ensemble"):
         build_report(tmp_path)
+
+
+def test_alanine_dipeptide_has_every_section(alanine_run, parse):
+    page = parse(alanine_run / "report.html")
+    assert page.headings == [
+        "Ramachandran",
+        "Conformations",
+        "Free energy",
+        "Expectation values",
+        "Bonds, angles, distances",
+        "Peptide bonds and chirality",
+        "Energies",
+        "Weights",
+        "What was attempted",
+        "Cost",
+        "Provenance",
+        "How to reproduce",
+    ]
+    assert "21 bonds, reweighted: median distance" in page.text
+    assert "36 angles" in page.text
+    assert "The heaviest samples" in page.text
+    assert "dropped: the bond graph is not that of the molecule" in page.text
+
+
+def test_observables_and_units_that_were_asked_for(peptide_run, read):
+    page = read(peptide_run, observables=["rg", "distance:0,8"], units=["kcal/mol", "angstrom"])
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
+    profiles = [label for label in labels if label.startswith("free energy along")]
+    assert profiles[:2] == ["free energy along radius of gyration", "free energy along distance:0,8"]
+    assert "rms difference / kcal/mol" in page.text
+    assert "potential energy / kcal/mol" in page.text
+    assert "distance:0,8 / Å" in page.text
+
+
+def test_an_observable_that_does_not_exist(peptide_run):
+    with pytest.raises(ConfigError, match="nonsense"):
+        build_report(peptide_run, observables=["nonsense"])
+
+
+def test_a_toy_in_the_plane_has_a_map(make_run, read):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(800, 2))
+    u = 0.5 * (x**2).sum(1)
+    zeros = np.zeros(800, dtype=np.int64)
+    plane = RecordedSystem("plane", "ab", (2,), 2)
+    ensemble = Ensemble(plane, 300.0, x.astype(np.float32), -u - np.log(2 * np.pi), u, zeros == 0, np.zeros(800), zeros)
+    page = read(make_run(ensemble))
+    assert page.headings[0] == "Free-energy map"

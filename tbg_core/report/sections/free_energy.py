@@ -81,7 +81,7 @@ def _difference(run: RunData, observable: Measure) -> tuple[str, ...] | None:
     """The two sides of zero of phi or of a coordinate; None for psi and the like."""
     name, period = name_of(observable), getattr(observable, "period", None)
     spec = str(getattr(observable, "name", ""))
-    if not spec.startswith(("phi", "x")) or (period is None and spec.startswith("phi")):
+    if spec.partition(":")[0] not in {"phi", "x"}:
         return None
     values = run.clouds[1].evaluate(observable)
     if not values.min(initial=0.0) < 0.0 < values.max(initial=0.0):

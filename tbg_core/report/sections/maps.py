@@ -36,7 +36,7 @@ def build(run: RunData) -> Section | None:
     title = "Ramachandran" if pairs else "Free-energy map"
     if not pairs:
         names = {str(getattr(o, "name", "")): o for o in run.observables}
-        pairs = [(names["x1"], names["x2"])] if {"x1", "x2"} <= names.keys() else []
+        pairs = [(names["x:0"], names["x:1"])] if {"x:0", "x:1"} <= names.keys() else []
     if not pairs:
         return None
     anchor = "ramachandran" if title == "Ramachandran" else "map"
@@ -45,7 +45,7 @@ def build(run: RunData) -> Section | None:
     shown = pairs[:MAX_PAIRS]
     panels = [_panels(run, x, y, index) for index, (x, y) in enumerate(shown)]
     hatched = any(figure.caption for row in panels for figure in row.figures)
-    blocks: list[Block] = [*panels, Figures((Figure(_colour_bar(run)),), _caption(run, hatched=hatched))]
+    blocks: list[Block] = [*panels, Figures((Figure(_colour_bar(run)),), _caption(run, pairs, hatched=hatched))]
     if len(shown) < len(pairs):
         blocks.append(Note(f"Shown are {len(shown)} of {len(pairs)} residues."))
     return Section(anchor, title, tuple(blocks), order=100)
@@ -123,15 +123,13 @@ def _colour_bar(run: RunData) -> Markup:
     return to_svg(drawing, "map-scale", f"colour scale from 0 to {MAX_FREE_ENERGY * scale:.1f} {run.units.energy}")
 
 
-def _caption(run: RunData, *, hatched: bool) -> str:
-    pairs = torsion_pairs(run.observables)
-    x, y = pairs[0] if pairs else run.observables[:2]
-    where = plane(x, y, run.clouds)
+def _caption(run: RunData, pairs: list[tuple[Measure, Measure]], *, hatched: bool) -> str:
+    where = plane(*pairs[0], run.clouds)
     unit = "°" if where.periodic else ""
     text = (
-        f"All panels share one scale and one smoothing (Gaussian, {where.kernel_in_units:.2g}{unit} wide). Dark: most "
-        f"populated; palest: {MAX_FREE_ENERGY * run.energy_factor:.3g} {run.units.energy} and more; no colour: no "
-        "sample fell there."
+        f"All panels share one scale and one smoothing (Gaussian, {where.kernel_in_units:.2g}{unit} wide). Strong "
+        f"colour: most populated; faintest: {MAX_FREE_ENERGY * run.energy_factor:.3g} {run.units.energy} and more; no "
+        "colour: no sample fell there."
     )
     if len(run.ensemble) < DOTS_BELOW:
         text += " Dots: the samples, whatever their weight."

@@ -117,7 +117,7 @@ def _plot(omega: Measure, clouds: tuple[Cloud, ...], name: str) -> Markup:
 
 def _hands(ensemble: Ensemble, molecule: Molecule, centres: tuple[int, ...]) -> list[Block]:
     right, known = as_drawn(ensemble, molecule, centres)
-    mirrored = getattr(ensemble, "mirrored", None)
+    mirrored = ensemble.mirrored
     n = ensemble.attempted
     rows = []
     for column, centre in enumerate(centres[:MAX_ROWS]):
@@ -155,7 +155,7 @@ def as_drawn(ensemble: Ensemble, molecule: Molecule, centres: tuple[int, ...]) -
     labels = [label for label in molecule.handedness if label.centre in set(centres)]
     x = np.nan_to_num(ensemble.positions.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     right = handedness_signs(x, labels)
-    mirrored = getattr(ensemble, "mirrored", None)
+    mirrored = ensemble.mirrored
     if mirrored is not None:
         right ^= mirrored[:, None]
     known = ensemble.valid.copy()
