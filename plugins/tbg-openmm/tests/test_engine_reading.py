@@ -167,16 +167,16 @@ def test_processes_may_compile_at_the_same_time(tmp_path):
     assert made[0].startswith("engine-")
 
 
+@pytest.mark.slow
 def test_a_torn_library_is_made_again(tmp_path, monkeypatch):
     monkeypatch.setenv("TBG_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(building, "_FLAGS", (*building._FLAGS, "-O0"))  # another key, compiled quickly
     first = building.library.__wrapped__()
-    (made,) = tmp_path.iterdir()
     assert first.tbg_lanes(0) == 2 * first.tbg_lanes(1)
     torn = tmp_path / "torn.so"
-    torn.write_bytes(made.read_bytes()[:1000])
+    torn.write_bytes(b"torn")
     source = Path(building.__file__).parent / "native" / "kernel.cpp"
-    assert building._load(building._compiler(), source, torn).tbg_lanes(0) == first.tbg_lanes(0)
+    assert building._load(building.find_compiler(), source, torn).tbg_lanes(0) == first.tbg_lanes(0)
 
 
 @pytest.mark.parametrize("compiler", ["false", pytest.param("no-such-compiler", marks=pytest.mark.slow)])

@@ -68,6 +68,8 @@ def tbg_components() -> list[ComponentSpec]:
 def tbg_commands() -> list[CommandSpec]:
     """Measurements."""
     return [
+        CommandSpec("bench", "", "Measure speed and accuracy."),
+        CommandSpec("bench energy", "tbg_openmm.bench:app", "Energies per second, beside OpenMM's platforms."),
         CommandSpec("bench timestep", "tbg_openmm.timestep:app", "Measure the bias of the time step of the dynamics."),
     ]
 
@@ -78,3 +80,13 @@ def tbg_run_finished(run: RunEvent) -> None:
     from tbg_openmm.trajectory import write_run_trajectories
 
     write_run_trajectories(run.folder)
+
+
+@hookimpl
+def tbg_run_started(run: RunEvent) -> None:
+    """Notes which OpenMM computes the energies of a run, and warns if a resumed one goes on with another."""
+    chosen = (run.config.energy, run.config.dynamics)
+    if any(reference and reference["name"] == "openmm" for reference in chosen):
+        from tbg_openmm.provenance import record_version
+
+        record_version(run.folder)

@@ -42,7 +42,7 @@ def library() -> ctypes.CDLL:
     Raises:
         Unavailable: If there is no C++ compiler, or what it makes cannot be loaded.
     """
-    compiler = _compiler()
+    compiler = find_compiler()
     folder = Path(str(files("tbg_openmm.engine") / "native"))
     sources = b"".join((folder / name).read_bytes() for name in _SOURCES)
     key = hashlib.sha256(b"\0".join([sources, repr((_FLAGS, _TUNING)).encode(), *_machine(compiler)])).hexdigest()[:24]
@@ -61,11 +61,16 @@ def _load(compiler: str, source: Path, path: Path) -> ctypes.CDLL:
     if path.is_file():
         with suppress(OSError):  # torn: made again
             return ctypes.CDLL(str(path))
-    _compile(compiler, source, path)
+    compile_kernel(compiler, source, path)
     return ctypes.CDLL(str(path))
 
 
-def _compiler() -> str:
+def find_compiler() -> str:
+    """Path of the C++ compiler.
+
+    Raises:
+        Unavailable: If there is none.
+    """
     wanted = os.environ.get("CXX")
     for name in (wanted,) if wanted else ("g++", "c++", "clang++"):
         path = shutil.which(name)
@@ -101,7 +106,7 @@ def _private_folder() -> str:
     return tempfile.mkdtemp(prefix="tbg-engine-")
 
 
-def _compile(compiler: str, source: Path, target: Path) -> None:
+def compile_kernel(compiler: str, source: Path, target: Path) -> None:
     """Compiles under a temporary name and renames, so that processes may race.
 
     Raises:
@@ -117,6 +122,9 @@ def _compile(compiler: str, source: Path, target: Path) -> None:
             except subprocess.TimeoutExpired:
                 raise Unavailable(f"{compiler} took more than {_TIMEOUT_S:g} s") from None
             if done.returncode == 0:
+                with output.open("rb") as written:
+                    # Loading half a library ends the process: it must be on the disk before it has its name.
+                    os.fsync(written.fileno())
                 output.replace(target)
                 return
             words = words or done.stderr.strip()[-500:]

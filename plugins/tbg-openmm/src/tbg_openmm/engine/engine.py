@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 Backend = Literal["auto", "native", "torch"]
 _NUMPY: Final = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
-# Rows that torch evaluates together, always this many, so that a row's result does not depend on the others.
+# Rows that torch evaluates together, always as many for one molecule, so that a row's result does not depend on the
+# others: on the CPU what stays in its cache, on a GPU what fills it, by the number of pairs of atoms.
 _BLOCK: Final = 128
+_LARGEST_BLOCK: Final = 8192
+_PAIRS: Final = 2**22
 
 
 class Engine:
     """Evaluates many conformations of one molecule at once.
 
-    A row's numbers depend on that row alone: not on the other rows, on their number, or on the number of threads.
+    A row's numbers depend on that row alone: not on the other rows, on their number, or on the number of threads
+    (on a GPU up to rounding, because sums there have no fixed order).
     A row that is not finite, or whose energy is not, gets nan and does not disturb the others.
 
     Args:
@@ -68,6 +72,8 @@ class Engine:
         if backend != "torch":
             self._try_native(required=backend == "native")
         self._torch = None if self._native else TorchEnergy(parameters, dtype, self.device)
+        fitting = _BLOCK * (_PAIRS // (_BLOCK * max(1, self.n_atoms * (self.n_atoms - 1) // 2)))
+        self._block = _BLOCK if self.device.type == "cpu" else min(max(_BLOCK, fitting), _LARGEST_BLOCK)
 
     def _try_native(self, *, required: bool) -> None:
         try:
@@ -213,10 +219,10 @@ class Engine:
         assert self._torch is not None  # noqa: S101 - one of the two is there
         u = torch.empty(len(rows), dtype=torch.float64, device=self.device)
         f = torch.empty_like(rows) if forces else rows.new_empty(0, self.n_atoms, 3)
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
+        for start in range(0, len(rows), self._block):
+            block = rows[start : start + self._block]
             n = len(block)
-            padded = torch.cat([block, block[-1:].expand(_BLOCK - n, -1, -1)]).permute(2, 1, 0).contiguous()
+            padded = torch.cat([block, block[-1:].expand(self._block - n, -1, -1)]).permute(2, 1, 0).contiguous()
             padded.requires_grad_(forces)
             with torch.set_grad_enabled(forces):
                 energies = self._torch.energy(padded)
