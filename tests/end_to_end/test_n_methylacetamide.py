@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -11,10 +10,8 @@ import pytest
 from tbg_core.config.load import load_config
 from tbg_core.config.resolve import resolve
 from tbg_core.ensemble import Ensemble
-from tbg_core.observables import parse_observable
 from tbg_core.pipeline.progress import NullProgress
 from tbg_core.pipeline.run import run
-from tbg_core.storage.shards import ShardStore
 
 SETTINGS = Path(__file__).with_name("n_methylacetamide.yaml")
 NEEDS = ("model", "energy", "sampler", "objective", "dynamics")
@@ -47,32 +44,10 @@ def test_every_stage_runs_on_a_real_molecule(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_ensemble_agrees_with_molecular_dynamics(tmp_path):
+def test_the_ensemble_agrees_with_molecular_dynamics(tmp_path, deviations, bound):
     """Energy, bonds and torsions within error, corrected for the number of comparisons (Bonferroni, 1 %)."""
     ensemble = from_scratch(tmp_path / "run", {})
     assert ensemble.attempted >= 1000
     assert ensemble.ess_fraction > 0.10
-    frames = ShardStore(tmp_path / "run" / "simulation" / "frames")
-    md = frames.concatenate(["positions", "reduced_energy", "walker"])
-    bonds = [f"distance:{i},{j}" for i, j in ensemble.system.bonds]
-    scores = [_score(ensemble, md, parse_observable(name, ensemble.system)) for name in bonds]
-    omega = parse_observable("omega:1", ensemble.system)
-    scores.append(_score(ensemble, md, lambda x: np.cos(omega(x))))
-    energy = ensemble.mean_energy(unit="kT")
-    value, error = _walker_mean(md["reduced_energy"], md["walker"])
-    scores.append((energy.value - value) / np.hypot(energy.error, error))
-    bound = NormalDist().inv_cdf(1 - 0.01 / (2 * len(scores)))
-    assert np.abs(scores).max() < bound
-
-
-def _score(ensemble: Ensemble, md: dict[str, np.ndarray], observable) -> float:
-    """Difference of the two averages in units of their joint standard error."""
-    estimate = ensemble.expectation(observable)
-    value, error = _walker_mean(observable(md["positions"]), md["walker"])
-    return float((estimate.value - value) / np.hypot(estimate.error, error))
-
-
-def _walker_mean(values: np.ndarray, walker: np.ndarray) -> tuple[float, float]:
-    """Mean and standard error from independent walkers."""
-    means = np.array([values[walker == w].mean() for w in np.unique(walker)])
-    return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means)))
+    scores = deviations(ensemble, tmp_path / "run" / "simulation")
+    assert np.abs(scores).max() < bound(len(scores))
