@@ -31,8 +31,7 @@ def page() -> str:
     lines = [
         "# Commands",
         "",
-        "Every command with its options, as `--help` shows them. What they have in common: "
-        "[Command line](../cli.md).",
+        "Every command with its options, as `--help` shows them. See also [Command line](../cli.md).",
     ]
     root = typer.main.get_command(_application())
     for words, command in _commands(root, ("tbg",)):
@@ -70,7 +69,7 @@ def _row(parameter: Any) -> str | None:
         names = f"`{(parameter.metavar or parameter.name).strip('[]{}').upper()}`"
     else:
         flag = getattr(parameter, "is_flag", False)
-        value = "" if flag else f" {parameter.metavar or parameter.type.name.upper()}"
+        value = "" if flag else f" {parameter.metavar or parameter.name.upper()}"
         names = "<br>".join(f"`{name}{value}`" for name in sorted(parameter.opts, key=len, reverse=True))
     if "--help" in parameter.opts:
         return None

@@ -29,10 +29,9 @@ _FLAGS = {"system", "model", "energy", "prior", "integrator", "likelihood", "sam
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Fills the section of the components in the navigation."""
     registry = get_registry()
+    pages = {kind: [{spec.name: _path(spec)} for spec in registry.specs(kind)] for kind in KINDS}
     entries: list[Any] = [{"All components": f"{_FOLDER}/index.md"}]
-    for kind in KINDS:
-        if specs := registry.specs(kind):
-            entries.append({kind: [{spec.name: _path(spec)} for spec in specs]})
+    entries += [{kind: listed} for kind, listed in pages.items() if listed]
     for section in _sections(config.nav):
         if _SECTION in section:
             section[_SECTION] = entries
@@ -67,8 +66,7 @@ def _index(registry: Registry) -> str:
     lines = [
         "# Components",
         "",
-        "Everything that can be named in a config or by a flag, as it is installed where this site was built. "
-        "`tbg components list` says what is installed where you are.",
+        "What can be named in a config or by a flag. `tbg components list` says what is installed where you are.",
     ]
     for kind in KINDS:
         specs = registry.specs(kind)
@@ -121,13 +119,22 @@ def _page(registry: Registry, spec: ComponentSpec) -> str:
 def _use(spec: ComponentSpec) -> list[str]:
     key = _TAKEN_BY.get(spec.kind, spec.kind)
     if spec.kind == "observable":
-        return ["What it offers for a system: `tbg observables list --system ACE-ALA-NME`; see [Estimates](../estimates.md)."]
+        return ["`tbg observables list --system ACE-ALA-NME` lists what there is; see [Estimates](../estimates.md)."]
     if spec.kind == "system":
         return ["Texts that it reads are given after `--system`; a config can also write:", "", *_yaml(key, spec.name)]
     if key not in _FLAGS:
         return [f"By its name, `{spec.name}`."]
-    return ["```bash", f"tbg config resolve --{key} {spec.name}" if key not in {"dynamics", "objective"} else
-            f"tbg config resolve -s {key}={spec.name}", "```", "", "or in a config file:", "", *_yaml(key, spec.name)]
+    return [
+        "```bash",
+        f"tbg config resolve --{key} {spec.name}"
+        if key not in {"dynamics", "objective"}
+        else f"tbg config resolve -s {key}={spec.name}",
+        "```",
+        "",
+        "or in a config file:",
+        "",
+        *_yaml(key, spec.name),
+    ]
 
 
 def _yaml(key: str, name: str) -> list[str]:

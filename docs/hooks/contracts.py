@@ -36,8 +36,8 @@ _AFTER_CONTRACTS = """
 """
 _TESTING = """# Conformance kit
 
-`tbg_core.testing` needs pytest and hypothesis: install `tbg-core[testing]`. Inherit the class of your component's kind, give
-what it asks for, and pytest collects the rest.
+`tbg_core.testing` needs pytest and hypothesis: install `tbg-core[testing]`. Inherit the class of your component's kind,
+give what it asks for, and pytest collects the rest.
 """
 _SECTION = """
 ## {kind}
