@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tbg_core.registry import ReportSection
 
 _CONFIG = "tbg_toys.config"
+_CONFORMANCE = "tbg_toys.conformance"
 _VECTORS = frozenset({"vectors"})
 
 
@@ -25,6 +26,7 @@ def tbg_components() -> list[ComponentSpec]:
             target="tbg_toys.system:ToySource",
             config=f"{_CONFIG}:ToyConfig",
             capabilities=_VECTORS,
+            conformance=(f"{_CONFORMANCE}:TestToySource",),
         ),
         ComponentSpec(
             kind="energy",
@@ -33,6 +35,10 @@ def tbg_components() -> list[ComponentSpec]:
             target="tbg_toys.double_well:DoubleWell",
             config=f"{_CONFIG}:DoubleWellConfig",
             capabilities=_VECTORS,
+            conformance=(
+                f"{_CONFORMANCE}:TestDoubleWell",
+                f"{_CONFORMANCE}:TestAsymmetricDoubleWell",
+            ),
         ),
         ComponentSpec(
             kind="energy",
@@ -42,6 +48,7 @@ def tbg_components() -> list[ComponentSpec]:
             config=f"{_CONFIG}:MuellerBrownConfig",
             capabilities=_VECTORS,
             citation="Mueller and Brown, Theor. Chim. Acta 53, 75 (1979)",
+            conformance=(f"{_CONFORMANCE}:TestMuellerBrown",),
         ),
         ComponentSpec(
             kind="energy",
@@ -50,6 +57,7 @@ def tbg_components() -> list[ComponentSpec]:
             target="tbg_toys.gaussian_mixture:GaussianMixture",
             config=f"{_CONFIG}:GaussianMixtureConfig",
             capabilities=_VECTORS,
+            conformance=(f"{_CONFORMANCE}:TestGaussianMixture",),
         ),
         ComponentSpec(
             kind="field",
@@ -74,6 +82,11 @@ def tbg_components() -> list[ComponentSpec]:
             target="tbg_toys.exact_sampler:ExactSampler",
             config=f"{_CONFIG}:ExactSamplerConfig",
             capabilities=_VECTORS | {DEFAULT},
+            conformance=(
+                f"{_CONFORMANCE}:TestExactSamplerOfDoubleWell",
+                f"{_CONFORMANCE}:TestExactSamplerOfMuellerBrown",
+                f"{_CONFORMANCE}:TestExactSamplerOfGaussianMixture",
+            ),
         ),
         ComponentSpec(
             kind="observable",
