@@ -155,6 +155,16 @@ Threads = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="Where the work is done: [b]local[/b] processes, or e.g. [b]dask[/b].",
+        show_default="local",
+        rich_help_panel=MACHINE,
+    ),
+]
 MaxMemory = Annotated[
     str | None,
     typer.Option(

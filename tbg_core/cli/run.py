@@ -49,6 +49,7 @@ def run(
     resume: o.Resume = False,
     device: o.Device = "auto",
     threads: o.Threads = None,
+    executor: o.Executor = None,
     max_memory: o.MaxMemory = None,
     quiet: o.Quiet = False,
 ) -> None:
@@ -81,6 +82,7 @@ def run(
         resume=resume,
         device=device,
         threads=cores,
+        executor=executor,
         progress=make_progress(quiet=quiet),
     )
     print_outcome(ensemble.folder)

@@ -50,6 +50,7 @@ def sample(
     resume: o.Resume = False,
     device: o.Device = "auto",
     threads: o.Threads = None,
+    executor: o.Executor = None,
     max_memory: o.MaxMemory = None,
     quiet: o.Quiet = False,
 ) -> None:
@@ -77,6 +78,7 @@ def sample(
         resume=resume,
         device=device,
         threads=cores,
+        executor=executor,
         progress=make_progress(quiet=quiet),
     )
     print_outcome(ensemble.folder)

@@ -23,6 +23,7 @@ COMPONENT_KEYS: Final[dict[str, str]] = {
     "objective": "objective",
     "sampler": "sampler",
     "dynamics": "dynamics",
+    "executor": "executor",
 }
 """Key of the configuration -> kind of the component it names (a ``model`` may also be a field)."""
 
@@ -35,6 +36,7 @@ DEFAULT_NAMES: Final[dict[str, str]] = {
     "objective": "flow-matching",
     "sampler": "importance",
     "dynamics": "engine",
+    "executor": "local",
 }
 
 SLOT_KEYS: Final = ("prior", "integrator", "likelihood")
@@ -71,6 +73,7 @@ class RunConfig(BaseModel):
     objective: ComponentRef | None = _named("objective")
     sampler: ComponentRef = _named("sampler")
     dynamics: ComponentRef | None = _named("dynamics")
+    executor: ComponentRef = _named("executor")
     sampling: SamplingSettings = SamplingSettings()
     training: TrainingSettings = TrainingSettings()
     simulation: SimulationSettings = SimulationSettings()

@@ -20,5 +20,6 @@ KINDS: Final[dict[str, str]] = {
     "proposal": "tbg_core.contracts.proposal:Proposal",
     "objective": "tbg_core.contracts.objective:Objective",
     "sampler": "tbg_core.contracts.sampler:Sampler",
+    "executor": "tbg_core.contracts.executor:Executor",
     "observable": "tbg_core.contracts.observable:ObservableSource",
 }

@@ -13,7 +13,7 @@ from tbg_core.config.run_config import RunConfig
 from tbg_core.datasets.convergence import convergence
 from tbg_core.datasets.folder import MANIFEST, SCHEMA
 from tbg_core.errors import TbgError
-from tbg_core.pipeline.components import build_dynamics
+from tbg_core.pipeline.components import build_dynamics, build_executor
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
 from tbg_core.pipeline.progress import NullProgress
 from tbg_core.pipeline.simulate import FRAMES, SYSTEM, ns_per_day, simulate
@@ -94,7 +94,9 @@ def make_dataset(
     units, done = [], 0
     for name, config in configs.items():
         if _frames(out / name) < each:
-            units.append(SystemUnit(name, config.model_dump_json(), str(out / name)))
+            # A worker simulates its system by itself.
+            alone = config.model_copy(update={"executor": {"name": "local"}})
+            units.append(SystemUnit(name, alone.model_dump_json(), str((out / name).absolute())))
         else:
             done += each
     failed: dict[str, str] = {}
@@ -103,7 +105,8 @@ def make_dataset(
         bar.advance(done + sum(_frames(Path(unit.folder)) for unit in units), note="resumed" if done else "")
         _write_manifest(out, made, contents.systems)
         frames, began = 0, time.perf_counter()
-        for unit, outcome in run_units(complete_system, units, max(1, min(workers, len(units)))):
+        workers = max(1, min(workers, len(units)))
+        for unit, outcome in run_units(complete_system, units, workers, executor=build_executor(first)):
             if outcome.error:
                 failed[unit.name] = outcome.error
                 progress.say(f"{unit.name}: {outcome.error}")

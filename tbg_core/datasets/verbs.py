@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tbg_core.config.overrides import apply_flags
+from tbg_core.config.overrides import apply_flags, parse_flag
 from tbg_core.datasets.folder import read_manifest
 from tbg_core.errors import ConfigError
 from tbg_core.registry import get_registry
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tbg_core.contracts.dataset import Dataset, Split
     from tbg_core.pipeline.progress import Progress
+    from tbg_core.registry.references import Reference
 
 
 def build_dataset(name: str) -> Dataset:
@@ -91,6 +92,7 @@ def make(
     *,
     systems: Sequence[str] | None,
     options: Mapping[str, Any] | Iterable[Any] | None,
+    executor: Reference | None,
     values: Mapping[str, Any],
     out: Path | None,
     resume: bool,
@@ -114,7 +116,7 @@ def make(
             fix=f"It has {', '.join(contents.systems[:10])}{', ...' if len(contents.systems) > 10 else ''}.",
         )
     items = list(options.items()) if isinstance(options, Mapping) else list(options or ())
-    recipe = apply_flags(component.recipe(split), items, {}, values)
+    recipe = apply_flags(component.recipe(split), items, {"executor": parse_flag("executor", executor)}, values)
     return make_dataset(
         dataset,
         split,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tbg_core.config.run_config import RunConfig
     from tbg_core.contracts.dynamics import Dynamics
     from tbg_core.contracts.energy import EnergyBackend, Target
+    from tbg_core.contracts.executor import Executor
     from tbg_core.contracts.objective import Objective
     from tbg_core.contracts.proposal import Proposal
     from tbg_core.contracts.sampler import Sampler
@@ -61,6 +62,12 @@ def build_dynamics(config: RunConfig) -> Dynamics:
         raise ConfigError("this run has no dynamics.", fix="Name one: -s dynamics=engine.")
     dynamics: Dynamics = get_registry().build("dynamics", config.dynamics)
     return dynamics
+
+
+def build_executor(config: RunConfig) -> Executor:
+    """Where units of work are computed."""
+    executor: Executor = get_registry().build("executor", config.executor)
+    return executor
 
 
 def build_sampler(config: RunConfig) -> Sampler:

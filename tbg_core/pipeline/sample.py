@@ -14,7 +14,14 @@ from tbg_core.ensemble import Ensemble
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.audit import audit_run
 from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal, training_mismatch
-from tbg_core.pipeline.components import bind_target, build_sampler, build_system, describe_target, target_state
+from tbg_core.pipeline.components import (
+    bind_target,
+    build_executor,
+    build_sampler,
+    build_system,
+    describe_target,
+    target_state,
+)
 from tbg_core.pipeline.finish import StageClock, finish, label_run, reference_entry, started
 from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.stages import stage_content
@@ -103,12 +110,13 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
     size, total = _shard_size(config), config.sampling.num_samples
     missing = sorted(set(range(-(-total // size))) - set(store.indices))
     serialised = config.model_dump_json()
-    units = [SamplingUnit(serialised, str(checkpoint), str(out), device, shard) for shard in missing]
+    units = [SamplingUnit(serialised, str(checkpoint), str(out.absolute()), device, shard) for shard in missing]
     with progress.stage("sample", total=total, unit="samples") as bar:
         left = sum(min(size, total - shard * size) for shard in missing)
         bar.advance(total - left, note="resumed" if left < total else "")
         try:
-            for unit, (valid, error) in run_units(sample_shard, units, min(workers, len(units))):
+            workers = min(workers, len(units))
+            for unit, (valid, error) in run_units(sample_shard, units, workers, executor=build_executor(config)):
                 made = min(size, total - unit.shard * size)
                 bar.advance(made, note=f"{valid} of {made} valid, log q error {error:.1e}")
         finally:

@@ -12,7 +12,8 @@ import numpy as np
 
 from tbg_core.config.run_config import RunConfig
 from tbg_core.ensemble.recorded_system import system_to_dict
-from tbg_core.pipeline.components import bind_target, build_dynamics, build_system, describe_target
+from tbg_core.pipeline.components import bind_target, build_dynamics, build_executor, build_system, describe_target
+from tbg_core.pipeline.finish import started
 from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import run_units
@@ -100,6 +101,7 @@ def simulate(config: RunConfig, out: Path, *, resume: bool, workers: int, progre
     )
     write_json(out / SYSTEM, system_to_dict(system))
     write_provenance(out, energy=config.energy["name"], target=described)
+    started("simulate", config, out)
     store = ShardStore(out / FRAMES)
     layout = Layout(settings, dynamics.walkers_together)
     done = set(store.indices)
@@ -110,7 +112,7 @@ def simulate(config: RunConfig, out: Path, *, resume: bool, workers: int, progre
         while finished < layout.blocks and layout.shard(group, finished) in done:
             finished += 1
         if finished < layout.blocks:
-            firsts.append(SimulationUnit(serialised, str(out), group, finished))
+            firsts.append(SimulationUnit(serialised, str(out.absolute()), group, finished))
 
     def follow(unit: SimulationUnit, _: tuple[int, float]) -> SimulationUnit | None:
         return unit._replace(block=unit.block + 1) if unit.block + 1 < layout.blocks else None
@@ -126,7 +128,8 @@ def simulate(config: RunConfig, out: Path, *, resume: bool, workers: int, progre
         frames, began = 0, time.perf_counter()
         with ExitStack() as stack:
             stack.callback(_bound_simulation.cache_clear)
-            for _, made in run_units(simulate_block, firsts, min(workers, layout.groups), follow):
+            workers = min(workers, layout.groups)
+            for _, made in run_units(simulate_block, firsts, workers, follow, build_executor(config)):
                 frames += made[0]
                 speed = ns_per_day(frames, dynamics.frame_interval_ps, time.perf_counter() - began)
                 bar.advance(made[0], note=f"{speed:.0f} ns/day")

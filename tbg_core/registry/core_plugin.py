@@ -5,13 +5,13 @@ from __future__ import annotations
 from tbg_core.registry.hooks import hookimpl
 from tbg_core.registry.spec import DEFAULT, ComponentSpec
 
-KLEIN = "Klein & Noe, Transferable Boltzmann Generators, NeurIPS 2024"
+KLEIN = "Klein & Noe, Transferable Boltzmann Generators, NeurIPS 2024, arXiv:2406.14426"
 
 
 @hookimpl
 def tbg_components() -> list[ComponentSpec]:
-    """Priors, likelihood rules, the flow, flow matching, importance sampling and observables."""
-    return [*_priors(), *_likelihoods(), *_models(), *_observables()]
+    """Priors, likelihood rules, the flow, flow matching, importance sampling, observables and local workers."""
+    return [*_priors(), *_likelihoods(), *_models(), *_observables(), *_executors()]
 
 
 def _priors() -> list[ComponentSpec]:
@@ -24,7 +24,7 @@ def _priors() -> list[ComponentSpec]:
             config="tbg_core.priors.config:MeanFreeGaussianConfig",
             capabilities=frozenset({"molecules"}),
             maturity="stable",
-            citation="Satorras et al., E(n) Equivariant Normalizing Flows, NeurIPS 2021",
+            citation="Satorras et al., E(n) Equivariant Normalizing Flows, NeurIPS 2021, arXiv:2105.09016",
         ),
         ComponentSpec(
             kind="prior",
@@ -42,7 +42,7 @@ def _priors() -> list[ComponentSpec]:
             target="tbg_core.priors.harmonic:HarmonicPrior",
             config="tbg_core.priors.config:HarmonicPriorConfig",
             capabilities=frozenset({"molecules", DEFAULT}),
-            citation="Jing et al., EigenFold, 2023",
+            citation="Jing et al., EigenFold, 2023, arXiv:2304.02198",
         ),
     ]
 
@@ -56,7 +56,7 @@ def _likelihoods() -> list[ComponentSpec]:
             target="tbg_core.flows.augmented:Augmented",
             config="tbg_core.flows.config:AugmentedConfig",
             maturity="stable",
-            citation="Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018",
+            citation="Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018, arXiv:1806.07366",
         ),
         ComponentSpec(
             kind="likelihood",
@@ -72,7 +72,7 @@ def _likelihoods() -> list[ComponentSpec]:
             target="tbg_core.flows.hutchinson:Hutchinson",
             config="tbg_core.flows.config:HutchinsonConfig",
             capabilities=frozenset({"biased"}),
-            citation="Grathwohl et al., FFJORD, ICLR 2019",
+            citation="Grathwohl et al., FFJORD, ICLR 2019, arXiv:1810.01367",
         ),
     ]
 
@@ -99,7 +99,7 @@ def _models() -> list[ComponentSpec]:
             summary="Regression of the field on straight paths from prior to data.",
             target="tbg_core.objectives.flow_matching:FlowMatching",
             config="tbg_core.objectives.config:FlowMatchingConfig",
-            citation="Lipman et al., Flow Matching for Generative Modeling, ICLR 2023",
+            citation="Lipman et al., Flow Matching for Generative Modeling, ICLR 2023, arXiv:2210.02747",
         ),
         ComponentSpec(
             kind="objective",
@@ -146,4 +146,17 @@ def _observables() -> list[ComponentSpec]:
             capabilities=frozenset({"molecules"}),
         )
         for name, (target, summary) in summaries.items()
+    ]
+
+
+def _executors() -> list[ComponentSpec]:
+    return [
+        ComponentSpec(
+            kind="executor",
+            name="local",
+            summary="Processes of this machine, as many as --threads says.",
+            target="tbg_core.pipeline.workers:LocalProcesses",
+            config="tbg_core.pipeline.config:LocalProcessesConfig",
+            maturity="stable",
+        )
     ]

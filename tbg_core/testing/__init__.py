@@ -21,6 +21,7 @@ for _module in (
     "dataset",
     "dynamics",
     "energy",
+    "executor",
     "field",
     "integrator",
     "likelihood",
@@ -36,6 +37,7 @@ for _module in (
 from tbg_core.testing.dataset import DatasetConformance  # noqa: E402 - after the assertion rewriting
 from tbg_core.testing.dynamics import DynamicsConformance  # noqa: E402
 from tbg_core.testing.energy import EnergyConformance  # noqa: E402
+from tbg_core.testing.executor import ExecutorConformance  # noqa: E402
 from tbg_core.testing.field import FieldConformance  # noqa: E402
 from tbg_core.testing.integrator import IntegratorConformance  # noqa: E402
 from tbg_core.testing.likelihood import LikelihoodConformance  # noqa: E402
@@ -50,6 +52,7 @@ __all__ = [
     "DatasetConformance",
     "DynamicsConformance",
     "EnergyConformance",
+    "ExecutorConformance",
     "FieldConformance",
     "IntegratorConformance",
     "LikelihoodConformance",

@@ -1,0 +1,1 @@
+"""Dask workers for tbg."""
