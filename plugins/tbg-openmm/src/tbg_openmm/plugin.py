@@ -25,6 +25,7 @@ def tbg_components() -> list[ComponentSpec]:
             config="tbg_openmm.config:PeptideConfig",
             capabilities=molecules,
             citation="Tien et al. (PeptideBuilder), PeerJ 1, e80 (2013)",
+            conformance=("tbg_openmm.conformance:TestPeptideSource",),
         ),
         ComponentSpec(
             kind="system",
@@ -33,6 +34,7 @@ def tbg_components() -> list[ComponentSpec]:
             target="tbg_openmm.pdb:PdbSource",
             config="tbg_openmm.config:PdbConfig",
             capabilities=molecules,
+            conformance=("tbg_openmm.conformance:TestPdbSource",),
         ),
         ComponentSpec(
             kind="energy",
@@ -42,6 +44,7 @@ def tbg_components() -> list[ComponentSpec]:
             config="tbg_openmm.config:OpenMMConfig",
             capabilities=molecules | {"gradients", DEFAULT},
             citation=_CITATION,
+            conformance=("tbg_openmm.conformance:TestOpenMM",),
         ),
         ComponentSpec(
             kind="dynamics",
@@ -51,6 +54,7 @@ def tbg_components() -> list[ComponentSpec]:
             config="tbg_openmm.config:EngineDynamicsConfig",
             capabilities=molecules | {DEFAULT, "energy:openmm"},
             citation="Zhang et al., J. Phys. Chem. A 123, 6056 (2019)",
+            conformance=("tbg_openmm.conformance:TestEngineDynamics",),
         ),
         ComponentSpec(
             kind="dynamics",
@@ -60,6 +64,7 @@ def tbg_components() -> list[ComponentSpec]:
             config="tbg_openmm.config:OpenMMDynamicsConfig",
             capabilities=molecules | {"energy:openmm"},
             citation=_CITATION,
+            conformance=("tbg_openmm.conformance:TestOpenMMDynamics",),
         ),
     ]
 
