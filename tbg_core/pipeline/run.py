@@ -15,6 +15,7 @@ from tbg_core.pipeline.simulate import simulate
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.train import train
 from tbg_core.report.reference import check_reference
+from tbg_core.storage.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,8 @@ def run(
         checkpoint = checkpoint or known_source(out) or find_checkpoint(config, system)
         config = bind_checkpoint(config, checkpoint)
         load_proposal(config, checkpoint, system, device)  # what cannot be loaded is refused before a folder is begun
-        progress.say(f"model: {checkpoint}")
+        progress.say(f"model: {Checkpoint.open(checkpoint).describe()}")
+        progress.say(f"checkpoint: {checkpoint}")
     described = describe_target(config, system)
     if reference is not None:
         check_reference(reference, system, config.energy["name"], described)

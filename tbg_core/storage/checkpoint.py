@@ -83,6 +83,18 @@ class Checkpoint:
         """Keys of the systems that the model was trained on."""
         return frozenset(entry["key"] for entry in self.manifest.get("systems", []))
 
+    def describe(self) -> str:
+        """One line that says which network this is and what it was trained on, for echoing to the user."""
+        parts = [f"{self.model.get(slot, {}).get('name')}" for slot in ("field", "prior") if slot in self.model]
+        name = " from the prior ".join(parts) or str(self.model.get("name"))
+        data = self.manifest.get("data", {})
+        target = [str(data[key]) for key in ("energy", "preset") if data.get(key)]
+        target += [f"{data['temperature_K']:g} K"] if data.get("temperature_K") else []
+        systems = ", ".join(entry["name"] for entry in self.manifest.get("systems", []))
+        size = f", {self.manifest['parameters']:,} parameters" if "parameters" in self.manifest else ""
+        frames = f"{data['frames']:,} frames of " if "frames" in data else ""
+        return f"{name}{size}; trained on {frames}{systems} ({', '.join(target) or 'target unknown'})"
+
 
 def save_checkpoint(folder: Path, proposal: Proposal, model: dict[str, Any], **manifest: Any) -> None:
     """Writes a checkpoint; the manifest last, so that a folder with a manifest is complete."""

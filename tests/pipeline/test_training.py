@@ -126,6 +126,8 @@ def test_the_checkpoint_holds_the_averaged_weights_and_where_they_come_from(tiny
     assert opened.manifest["parameters"] == sum(v.numel() for k, v in weights.items() if "length_scale" not in k)
     assert opened.model["field"]["width"] == 8
     assert "integrator" not in opened.model
+    assert opened.describe().startswith(f"mlp from the prior gaussian, {opened.manifest['parameters']:,} parameters")
+    assert "trained on 60 frames of" in opened.describe()
 
 
 def test_several_folders_of_one_system_are_joined_and_their_walkers_stay_apart(tiny, tiny_run, tmp_path):
