@@ -67,5 +67,5 @@ def _refuse(unit: int) -> None:
     raise ConfigError(f"unit {unit} is wrong.", fix="Give another.")
 
 
-def _die(unit: int) -> None:
+def _die(_: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,31 @@
+"""A run whose target is not that of the training data says so before it samples."""
+
+from __future__ import annotations
+
+import pytest
+
+from tbg_core.config.load import make_config
+from tbg_core.config.resolve import resolve
+from tbg_core.contracts.energy import ThermodynamicState
+from tbg_core.pipeline.checkpoints import find_checkpoint, training_mismatch
+from tbg_core.pipeline.components import build_system
+
+AS_TRAINED = ("amber99sbildn-obc-300K", 300.0)
+
+
+@pytest.mark.parametrize(
+    ("preset", "temperature_K", "said"),
+    [
+        (*AS_TRAINED, []),
+        ("auto", 300.0, []),
+        ("amber99sbildn-obc-300K", 330.0, ["at 300 K, not 330 K"]),
+        ("amber14-obc1-310K", 300.0, ["with the preset amber99sbildn-obc-300K, not amber14-obc1-310K"]),
+        ("amber14-obc1-310K", 310.0, ["at 300 K, not 310 K", "not amber14-obc1-310K"]),
+    ],
+)
+def test_a_target_that_the_model_was_not_trained_for_is_named(preset, temperature_K, said):
+    config = resolve(make_config({"system": "ACE-ALA-NME", "energy": {"name": "openmm", "preset": preset}}))
+    checkpoint = find_checkpoint(config, build_system(config))
+    warning = training_mismatch(checkpoint, config, ThermodynamicState(temperature_K))
+    assert bool(warning) == bool(said)
+    assert all(text in warning for text in said)
