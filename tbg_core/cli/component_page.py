@@ -22,6 +22,10 @@ def print_page(registry: Registry, spec: ComponentSpec) -> None:
     console.print(f"from {provider.distribution} {provider.version}, {spec.maturity}", style="dim")
     if spec.citation:
         console.print(escape(spec.citation), style="dim")
+    if spec.capabilities:
+        console.print(f"capabilities: {escape(', '.join(sorted(spec.capabilities)))}")
+    if spec.checkpoints:
+        console.print(f"shipped checkpoints: {escape(_checkpoints(spec.checkpoints))}")
     for slot, kind in spec.slots.items():
         names = ", ".join(registry.names(kind)) or "none installed"
         console.print(f"slot [bold]{slot}[/bold] takes: {names}")
@@ -35,6 +39,15 @@ def print_page(registry: Registry, spec: ComponentSpec) -> None:
     console.print(table)
     key = "model" if spec.kind in {"field", "proposal"} else spec.kind
     console.print(f"Set one with: -s {key}.{rows[0][0]}=VALUE", style="dim")
+
+
+def _checkpoints(package: str) -> str:
+    from tbg_core.cli.doctor import shipped_checkpoints
+
+    try:
+        return ", ".join(shipped_checkpoints(package)) or "none"
+    except (ImportError, OSError) as error:
+        return f"cannot be read ({error}); reinstall the plugin"
 
 
 def option_rows(schema: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:

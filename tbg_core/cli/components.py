@@ -43,16 +43,28 @@ def list_components(kind: Kind = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps([describe(registry, s) for s in specs], indent=2))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("kind", "name", "from", "maturity", "summary", box=None, header_style="bold")
+    rows = [(s.kind, s.name, registry.provider(s.kind, s.name).distribution, s.maturity) for s in specs]
+    titles = ("kind", "name", "from", "maturity")
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    console = Console(highlight=False)
+    # One line each: what does not fit is on the page of the component.
+    room = max(24, console.width - sum(widths) - 2 * len(widths) - 2)
+    table = Table(*titles, "summary", box=None, header_style="bold", expand=False)
     previous = ""
-    for spec in specs:
-        provider = registry.provider(spec.kind, spec.name).distribution
-        shown = spec.kind if spec.kind != previous else ""
-        table.add_row(shown, f"[bold]{spec.name}[/bold]", provider, spec.maturity, spec.summary.rstrip("."))
-        previous = spec.kind
-    Console(highlight=False).print(table)
+    for spec, (kind_of, name, provider, maturity) in zip(specs, rows, strict=True):
+        shown = kind_of if kind_of != previous else ""
+        table.add_row(shown, f"[bold]{name}[/bold]", provider, maturity, escape(_shortened(spec.summary, room)))
+        previous = kind_of
+    console.print(table)
+    console.print("Options of one, with types, defaults and units: tbg components show NAME", style="dim")
+
+
+def _shortened(summary: str, room: int) -> str:
+    text = summary.rstrip(".")
+    return text if len(text) <= room else f"{text[: room - 1].rstrip()}…"
 
 
 def describe(registry: Registry, spec: ComponentSpec) -> dict[str, Any]:
