@@ -44,7 +44,8 @@ def convergence(folder: Path) -> dict[str, Any]:
         and the second half of the time; ``cis``, the share of frames with a cis peptide bond. What a simulation does
         not have is left out.
     """
-    store = ShardStore(Path(folder) / FRAMES)
+    folder = Path(folder)
+    store = ShardStore(folder / FRAMES)
     sealed = read_json(store.folder / "manifest.json")
     frames = store.concatenate(["positions", "reduced_energy", "walker"])
     walker = frames["walker"]
@@ -58,7 +59,7 @@ def convergence(folder: Path) -> dict[str, Any]:
     found |= _exchanges(store)
     inefficiency = {"u": _inefficiency(frames["reduced_energy"], walkers)}
     populations: dict[str, Any] = {}
-    system = system_from_dict(read_json(Path(folder) / SYSTEM))
+    system = system_from_dict(read_json(folder / SYSTEM))
     if isinstance(system, Molecule):
         x = frames["positions"]
         for kind, edges in _BASINS.items():

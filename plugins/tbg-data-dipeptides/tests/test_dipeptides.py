@@ -22,6 +22,13 @@ from tbg_core.datasets.positions import encode
 from tbg_core.datasets.verbs import build_dataset
 from tbg_core.errors import ConfigError, StorageError
 from tbg_core.storage.shards import ShardStore
+from tbg_core.testing import DatasetConformance
+
+
+class TestDipeptides(DatasetConformance):
+    def make(self):
+        return build_dataset("dipeptides")
+
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 LEAST_FRAMES, LARGEST_BYTES = 1500, 80_000_000
