@@ -8,7 +8,10 @@ import pytest
 
 from tbg_ase.backend import AseBackend
 from tbg_ase.config import AseConfig
+from tbg_ase.conformance import TestAse
 from tbg_core.testing import EnergyConformance
+
+__all__ = ["TestAse"]
 
 
 class Calculator(EnergyConformance):

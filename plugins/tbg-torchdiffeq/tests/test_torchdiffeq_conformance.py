@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from tbg_core.testing import IntegratorConformance
 from tbg_torchdiffeq.config import TorchdiffeqConfig
+from tbg_torchdiffeq.conformance import TestDopri5, TestRK4
 from tbg_torchdiffeq.integrator import Torchdiffeq
 
-
-class TestDopri5(IntegratorConformance):
-    tolerance = 1e-8
-    path_tolerance = 1e-7
-
-    def make(self):
-        return Torchdiffeq(TorchdiffeqConfig(method="dopri5", rtol=1e-10, atol=1e-10))
+__all__ = ["TestDopri5", "TestRK4"]
 
 
 class TestDopri8(TestDopri5):
@@ -50,11 +45,3 @@ class TestMidpoint(IntegratorConformance):
 
     def make(self):
         return Torchdiffeq(TorchdiffeqConfig(method="midpoint", steps=200))
-
-
-class TestRK4(IntegratorConformance):
-    tolerance = 1e-7
-    path_tolerance = 1e-6
-
-    def make(self):
-        return Torchdiffeq(TorchdiffeqConfig(method="rk4", steps=100))

@@ -37,7 +37,10 @@ class AseConfig(ComponentConfig):
         "Only with xtb.",
     )
     accuracy: float = Field(
-        1.0, gt=0, le=1, description="Thresholds of the SCF relative to tblite's default; 0.01 is tight. Only with xtb."
+        1.0,
+        gt=0,
+        le=1,
+        description="Only with xtb: thresholds of the SCF as multiples of tblite's, 0.01 is tight (relative).",
     )
     electronic_temperature_K: float = Field(
         300.0, gt=0, description="Temperature of the electrons (K), not of the atoms. Only with xtb."

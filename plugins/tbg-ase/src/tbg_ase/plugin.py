@@ -18,5 +18,6 @@ def tbg_components() -> list[ComponentSpec]:
             capabilities=frozenset({"molecules", "gradients"}),
             citation="Larsen et al. (ASE), J. Phys. Condens. Matter 29, 273002 (2017); "
             "Bannwarth, Ehlert & Grimme (GFN2-xTB), J. Chem. Theory Comput. 15, 1652 (2019)",
+            conformance=("tbg_ase.conformance:TestAse",),
         ),
     ]

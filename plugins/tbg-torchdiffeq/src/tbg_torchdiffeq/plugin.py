@@ -17,5 +17,6 @@ def tbg_components() -> list[ComponentSpec]:
             config="tbg_torchdiffeq.config:TorchdiffeqConfig",
             capabilities=frozenset({"dense-output", "accumulators", "adaptive"}),
             citation="Chen, torchdiffeq (2018); Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018",
+            conformance=("tbg_torchdiffeq.conformance:TestDopri5", "tbg_torchdiffeq.conformance:TestRK4"),
         ),
     ]
