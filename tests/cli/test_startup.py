@@ -42,6 +42,9 @@ print('IMPORTED', code, *sorted(m for m in sys.modules if '.' not in m), file=sy
         ("components", "list", "--json"),
         ("components", "show", "flow"),
         ("plugins", "list", "--json"),
+        ("plugins", "new", "--help"),
+        ("toys", "--help"),
+        ("cite", "--component", "flow"),
     ],
     ids=" ".join,
 )
