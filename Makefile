@@ -82,10 +82,13 @@ docs: setup  ## build the documentation into site/; a broken link is an error
 
 CHROMIUM ?= chromium
 
+SIMULATION ?= plugins/tbg-egnn/src/tbg_egnn/checkpoints/alanine-dipeptide/reference
+
 .PHONY: picture
-picture: run  ## the picture of the README: the report of `make run` in headless Chromium
+picture: run  ## the picture of the README: the report of `make run`, beside a simulation, in headless Chromium
+	$(BIN)/tbg report $(OUT) --reference $(SIMULATION)
 	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 \
-		--window-size=1200,2250 --screenshot=$(CURDIR)/docs/images/report.png file://$(abspath $(OUT))/report.html
+		--window-size=1200,2030 --screenshot=$(CURDIR)/docs/images/report.png file://$(abspath $(OUT))/report.html
 
 .PHONY: freeze
 freeze: setup  ## print the installed versions in the form of constraints.txt

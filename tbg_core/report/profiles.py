@@ -92,7 +92,8 @@ def plot(
     for curve in found:
         _line(axes, edges, curve, factor)
     axes.set(xlabel=axis_label(observable), ylabel=f"free energy / {unit}", xlim=(float(edges[0]), float(edges[-1])))
-    finite = np.concatenate([c.free_energy[np.isfinite(c.free_energy)] for c in found[-1:]])
+    # The proposal, which comes first, may be anywhere.
+    finite = np.concatenate([c.free_energy[np.isfinite(c.free_energy)] for c in found[1:] or found])
     axes.set_ylim(-0.6 * factor, min(TOP, max(4.0, 1.15 * float(finite.max(initial=0.0)))) * factor)
     period = getattr(observable, "period", None)
     if period is not None and period > 100.0:

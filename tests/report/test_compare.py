@@ -53,6 +53,7 @@ def test_a_wrong_density_is_found(pair, make_run, make_toy_ensemble, parse):
     shifted = replace(ensemble, log_q=ensemble.log_q + 0.5)
     page = parse(build_comparison([pair[0], make_run(shifted, "shifted", energy="well")]))
     assert "disagree, p = " in page.text
+    assert "log Z of first and shifted disagree: " in page.text
 
 
 def test_runs_with_the_same_draws_are_not_called_independent(pair, make_run, make_toy_ensemble, parse):

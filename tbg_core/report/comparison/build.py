@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from tbg_core.report.blocks import Code, Section
 from tbg_core.report.comparison import figures_of_merit, overlays, settings
-from tbg_core.report.comparison.runs import load_runs, target_differences
+from tbg_core.report.comparison.figures_of_merit import agreement, chance
+from tbg_core.report.comparison.runs import load_runs, share_draws, target_differences
 from tbg_core.report.numbers import count, fixed, rounded
 from tbg_core.report.page import Head, render
 from tbg_core.storage.atomic import write_text
@@ -17,7 +19,7 @@ from tbg_core.storage.atomic import write_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tbg_core.report.comparison.runs import Compared
+from tbg_core.report.comparison.runs import Compared
 
 
 def build_comparison(
@@ -70,6 +72,8 @@ def _head(runs: Sequence[Compared]) -> Head:
     if not all(reliable):
         names = ", ".join(run.name for run, good in zip(runs, reliable, strict=True) if not good)
         sentence += f" Nothing is said of how far the others agree with {names}."
+    elif not different:
+        sentence += f" {_log_z_in_words(runs)}"
     advice = ""
     if different:
         advice = f"The targets differ in {', '.join(different)}: log Z and averages need not agree."
@@ -84,6 +88,22 @@ def _head(runs: Sequence[Compared]) -> Head:
         advice=advice,
         tiles=tuple(_tile(run) for run in runs),
     )
+
+
+def _log_z_in_words(runs: Sequence[Compared]) -> str:
+    """How far the log Z of runs of one target are apart, the worst pair with the first."""
+    first = runs[0]
+    pairs = []
+    for run in runs[1:]:
+        a, b = first.data.ensemble.log_z, run.data.ensemble.log_z
+        error = math.hypot(a.error, b.error)
+        if error > 0.0 and not share_draws(first.data, run.data):
+            pairs.append((abs(b.value - a.value) / error, run, b.value - a.value, error))
+    if not pairs:
+        return "They hold the same samples, so that their errors are not independent."
+    z, run, gap, error = max(pairs, key=lambda pair: pair[0])
+    word = {"agree": "agree", "in doubt": "may disagree", "disagree": "disagree"}[agreement(chance(z))]
+    return f"log Z of {first.name} and {run.name} {word}: {rounded(gap, error)} ± {error:.2g} ({z:.1f} σ)."
 
 
 def _tile(run: Compared) -> tuple[str, str, str]:

@@ -57,6 +57,16 @@ def _column(run: Compared) -> dict[str, str]:
     }
 
 
+def chance(z: float) -> float:
+    """Probability that a standard normal number is at least as far from zero as z."""
+    return math.erfc(abs(z) / math.sqrt(2.0))
+
+
+def agreement(p: float) -> str:
+    """In a word what a significance means."""
+    return "agree" if p > 0.05 else "in doubt" if p > 0.003 else "disagree"
+
+
 def log_z_section(runs: Sequence[Compared]) -> Section:
     """Differences of log Z from the first run, with error and significance."""
     blocks: list[Block] = []
@@ -88,8 +98,8 @@ def log_z_section(runs: Sequence[Compared]) -> Section:
             rows.append((name, rounded(gap, error), ABSENT, ABSENT, why))
             continue
         z = gap / error
-        p = math.erfc(abs(z) / math.sqrt(2.0))
-        verdict = "expected" if different else "agree" if p > 0.05 else "in doubt" if p > 0.003 else "disagree"
+        p = chance(z)
+        verdict = "expected" if different else agreement(p)
         rows.append(
             (name, rounded(gap, error), f"{error:.2g}", f"{z:+.1f} σ".replace("-", "−"), f"{verdict}, p = {p:.2g}")
         )

@@ -33,7 +33,8 @@ def build(run: RunData) -> Section | None:
         figures.append(Figure(profiles.plot(observable, edges, curves, f"profile-{index}", unit, factor)))
         if run.reference is not None:
             agreements.append((name_of(observable), *_agreement(curves, factor)))
-    band = "Band: 90 % bootstrap interval of −log p in each bin. " if run.ensemble.reliability.reliable else ""
+    reliable = run.ensemble.reliability.reliable
+    band = "Band: 90 % bootstrap interval of −log p in each bin. " if reliable else "Not reliable, hence without band. "
     caption = f"{band}Each curve is shifted to zero at its minimum; a gap is a bin without a sample."
     blocks: list[Block] = [Figures(tuple(figures), caption, wide=True)]
     differences = tuple(row for o in chosen if (row := _difference(run, o)) is not None)
