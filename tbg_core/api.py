@@ -248,9 +248,9 @@ def train(
 ) -> Path:
     """A model of simulated data: ``train("data/nma", model="egnn", steps=4000)``; returns the checkpoint folder.
 
-    ``data`` are folders that :func:`simulate` or :func:`make_dataset` made, or names of datasets whose frames ship, ``objective`` is the loss, ``steps`` counts optimiser steps;
-    training starts from the weights of ``checkpoint`` where one is given. The other arguments, and what is raised, are
-    those of :func:`run`.
+    ``data`` are folders that :func:`simulate` or :func:`make_dataset` made, or names of datasets whose frames ship,
+    ``objective`` is the loss, ``steps`` counts optimiser steps; training starts from the weights of ``checkpoint``
+    where one is given. The other arguments, and what is raised, are those of :func:`run`.
     """
     from tbg_core.datasets.verbs import data_folder
 
@@ -436,7 +436,7 @@ def estimate(
     """Averages and free energies: ``estimate("runs/ala", ["phi", "mycv.py:bend"], units=["kcal/mol"])``.
 
     Args:
-        run: Folder of a run, or an ensemble.
+        run: Folder of a run or of a saved ensemble, or an ensemble.
         observables: Texts as after ``--observable`` (``FILE.py:NAME`` runs that file), or observables; the usual ones
             of the system if None.
         regions: Two intervals of each observable, in the unit shown, between which its free energy is taken.
@@ -455,7 +455,7 @@ def estimate(
     from tbg_core.units import Units
 
     chosen_units = Units.parse(units)
-    ensemble = run if isinstance(run, Ensemble) else _load(check_run(Path(run)))
+    ensemble = run if isinstance(run, Ensemble) else _load(Path(run))
     chosen = None
     if observables is not None:
         chosen = [load_observable(text, ensemble.system) if isinstance(text, str) else text for text in observables]

@@ -17,7 +17,6 @@ from tbg_core.observables import Observable
 from tbg_core.units import Units
 
 toys = pytest.importorskip("tbg_toys.system")
-CONFIG = "system: mueller-brown\n"
 
 
 def ensemble(n=4000, *, temperature_K=300.0):
@@ -51,7 +50,6 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "mb"
     made, _ = ensemble()
     made.save(folder)
-    (folder / "config.yaml").write_text(CONFIG)
     return folder
 
 
@@ -131,7 +129,7 @@ def test_bad_input_is_one_line(run, capsys, arguments, message):
 def test_a_folder_without_a_run(capsys, tmp_path):
     code, _, err = estimate(capsys, tmp_path)
     assert code == 2
-    assert "holds no run" in err
+    assert "holds no ensemble" in err
 
 
 def test_an_unreliable_ensemble_gives_no_interval(tmp_path):
