@@ -17,8 +17,8 @@ def bench(capsys, *arguments):
 
 def test_engine_and_platforms_are_timed_in_one_run(capsys, tmp_path):
     out = tmp_path / "energy.json"
-    options = "--molecules ACE-NME,ACE-ALA-NME --batches 1,8 --rounds 2 --seconds 0.001 --backends native".split()
-    code, text = bench(capsys, *options, "--out", str(out))
+    chosen = ["--molecules", "ACE-NME,ACE-ALA-NME", "--batches", "1,8", "--backends", "native"]
+    code, text = bench(capsys, *chosen, "--rounds", "2", "--seconds", "0.001", "--out", str(out))
     assert code == 0
     assert "engine native double" in text.out
     assert "OpenMM Reference" in text.out

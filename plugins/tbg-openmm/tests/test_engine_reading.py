@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,40 @@ def test_processes_may_compile_at_the_same_time(tmp_path):
     made = [path.name for path in (tmp_path / "cache").iterdir()]
     assert len(made) == 1
     assert made[0].startswith("engine-")
+
+
+OTHER_MACHINE = """
+from tbg_openmm.engine import building
+building._TUNING = (("{flag}",),)
+import openmm, torch
+from openmm import app
+from tbg_openmm.config import PeptideConfig
+from tbg_openmm.engine import Engine, compile_system
+from tbg_openmm.peptide import PeptideSource
+from tbg_openmm.topology import to_topology
+molecule = PeptideSource(PeptideConfig(sequence="ACE-NME")).build()
+files = app.ForceField("amber14-all.xml", "implicit/gbn2.xml")
+parameters = compile_system(files.createSystem(to_topology(molecule), constraints=None))
+x = torch.from_numpy(molecule.reference).expand(21, -1, -1)
+rest = (torch.full((21,), 300.0), 20, 0.001, 1.0, (3, torch.arange(21)))
+made = [
+    Engine(parameters, torch.float64, backend=backend).langevin(x, torch.zeros_like(x), *rest)
+    for backend in ("native", "torch")
+]
+assert all((a - b).abs().max() < 1e-9 for a, b in zip(*made))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names instruction sets of x86")
+@pytest.mark.parametrize("flag", ["-march=x86-64", "-march=haswell"])
+def test_processors_with_narrower_vectors(tmp_path, flag):
+    if flag == "-march=haswell" and "avx2" not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("this processor has no AVX2")
+    environment = {**os.environ, "TBG_CACHE_DIR": str(tmp_path)}
+    code = OTHER_MACHINE.format(flag=flag)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
