@@ -190,7 +190,7 @@ def test_a_system_that_nobody_reads_shows_examples_and_close_matches(shop):
         shop.resolve_system("nowhere.pdb")
 
 
-def test_hooks_reach_plugins_and_flatten_their_results(make_plugin, fresh_registry):
+def test_hooks_reach_plugins_and_flatten_their_results(make_plugin, fresh_registry, monkeypatch):
     source = (
         "from tbg_core.registry import CommandSpec, ReportSection, hookimpl\n"
         "@hookimpl\ndef tbg_commands():\n"
@@ -199,6 +199,7 @@ def test_hooks_reach_plugins_and_flatten_their_results(make_plugin, fresh_regist
         "    return [ReportSection('Sea', f'<p>{ensemble}</p>')]\n"
     )
     fresh_registry(make_plugin("sea", source))
+    monkeypatch.setenv("TBG_DISABLE_PLUGINS", "toys")  # which looks at the ensemble of a report
     registry = get_registry()
     assert [c.name for c in registry.commands() if c.target in {"fake_sea:app", "m:app"}] == ["calm", "wave"]
     sections = registry.call("tbg_report_sections", ensemble="deep")
