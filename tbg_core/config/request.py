@@ -149,7 +149,12 @@ def _read(config: Source) -> tuple[dict[str, Any], str]:
     from tbg_core.config.load import read_mapping
 
     if isinstance(config, (str, Path)):
-        return read_mapping(Path(config)), str(config)
+        path = Path(config)
+        layer = read_mapping(path)
+        if path.name == CONFIG and (path.parent / "provenance.json").is_file():
+            # That of a run holds more than the configuration, e.g. whether it was from scratch.
+            layer = {k: v for k, v in layer.items() if k in RunConfig.model_fields}
+        return layer, str(config)
     if isinstance(config, RunConfig):
         config = config.model_dump(mode="json", exclude_unset=True)
     return dict(config or {}), "config"

@@ -31,7 +31,9 @@ def build(run: RunData) -> Section:
     if not run.ensemble.reliability.reliable:
         blocks.append(Note("Not reliable: the values are shown for orientation, without errors."))
     blocks.append(Table(tuple(columns), tuple(rows), ""))
-    remark = "Angles are averaged around their circular mean. Errors come from the weights of all attempted samples"
+    angles = any(getattr(o, "period", None) is not None for o in run.observables[:MAX_ROWS])
+    remark = "Angles are averaged around their circular mean. " if angles else ""
+    remark += "Errors come from the weights of all attempted samples"
     if run.reference is not None:
         remark += (
             "; those of the simulation from blocks longer than its correlation time. The difference is in "

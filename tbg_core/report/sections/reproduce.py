@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from tbg_core.report.blocks import Block, Code, Paragraph, Section
+from tbg_core.report.comparison.settings import flattened
 
 if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
@@ -17,10 +18,11 @@ def build(run: RunData) -> Section:
     blocks: list[Block] = []
     if command := run.provenance.get("command"):
         blocks += [Paragraph("The command that was given:"), Code(str(command))]
-    if run.config:
-        verb = _verb(run)
+    if verb := _verb(run):
         blocks += [
-            Paragraph("The same from the resolved configuration, which spells out every default:"),
+            Paragraph(
+                "The same from the resolved configuration, which spells out every default; then both side by side:"
+            ),
             Code(f"{verb} --config {name}/config.yaml --out again\ntbg report {name} again"),
         ]
     blocks += [
@@ -38,7 +40,15 @@ def build(run: RunData) -> Section:
 
 
 def _verb(run: RunData) -> str:
-    """The verb that makes a run like this one, with what it needs beside the configuration."""
-    if run.provenance.get("from_scratch"):
+    """The verb that makes a run like this one, with what it needs beside the configuration; else ``""``."""
+    settings = flattened(run.config)
+    if not settings or "reweighted_from" in settings:  # which the command above tells
+        return ""
+    if settings.get("from_scratch") == "true":
         return "tbg run --from-scratch"
-    return "tbg run"
+    checkpoint = run.provenance.get("checkpoint")
+    given = "--checkpoint" in str(run.provenance.get("command"))
+    option = f" --checkpoint {shlex.quote(str(checkpoint))}" if checkpoint else ""
+    if "from_scratch" in settings:
+        return f"tbg run{option if given else ''}"
+    return f"tbg sample{option}"
