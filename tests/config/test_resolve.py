@@ -67,9 +67,14 @@ def test_resolving_twice_and_through_a_file_changes_nothing(hills, tmp_path):
 
 
 def test_a_default_that_is_not_installed_is_left_out_unless_it_is_needed(hills):
-    assert resolve(make_config(ASKED)).dynamics is None
-    with pytest.raises(TbgError, match="dynamics 'engine' is provided by tbg-openmm"):
-        resolve(make_config(ASKED), needs=["dynamics"])
+    asked = {"system": "dot", "energy": "hill"}
+    assert resolve(make_config(asked)).model == {"name": "egnn"}
+    with pytest.raises(TbgError, match="'egnn' is provided by tbg-egnn"):
+        resolve(make_config(asked), needs=["model"])
+
+
+def test_dynamics_of_the_core_stand_in_where_the_usual_ones_are_not_installed(hills):
+    assert resolve(make_config(ASKED), needs=["dynamics"]).dynamics["name"] == "langevin"
 
 
 def test_training_needs_neither_system_nor_energy(hills):
