@@ -12,6 +12,7 @@ from tbg_core.ensemble.averages import unwrapped
 from tbg_core.ensemble.bootstrap import LEVEL
 from tbg_core.ensemble.free_energy import DEFAULT_BINS
 from tbg_core.ensemble.metrics import finite
+from tbg_core.errors import ConfigError
 from tbg_core.units import Units
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def analyse(
     Args:
         ensemble: Weighted samples.
         observables: What to average; the defaults of the system if None.
-        regions: Two intervals, in the unit shown, between which the free energy of each observable is taken.
+        regions: Two intervals, in the unit shown, between which the free energy of the one observable is taken.
         profile: Free energy along each observable as well.
         bins: Bins of a profile.
         units: Units of the results.
@@ -141,12 +142,17 @@ def analyse(
         seed: Seed of the bootstrap.
 
     Raises:
-        ConfigError: If an observable cannot be evaluated.
+        ConfigError: If an observable cannot be evaluated, or there are regions and not just one observable.
     """
     if observables is None:
         from tbg_core.observables import default_observables
 
         observables = default_observables(ensemble.system)
+    if regions is not None and len(observables) != 1:
+        raise ConfigError(
+            f"a free-energy difference is taken along one observable, not {len(observables)}.",
+            fix="Name it with one --observable.",
+        )
     shown = [o.to(units.of(o.unit)) for o in observables]
     return Analysis(
         ensemble=ensemble,

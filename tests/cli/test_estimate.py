@@ -114,6 +114,7 @@ def test_a_function_of_the_user(run, capsys, tmp_path):
         (["-O", "phi"], "'phi' is not an observable of mueller-brown. It has x:0, x:1, reaction-coordinate"),
         (["-O", "x:0", "--from", "1,2"], "needs two regions"),
         (["-O", "x:0", "--from", "1", "--to", "2,3"], "--from '1' is no region"),
+        (["--from", "1,2", "--to", "2,3"], "along one observable, not 2. Name it with one --observable"),
         (["--unit", "mile"], "unknown unit 'mile'"),
         (["-O", "gone.py:f"], "gone.py: no such file"),
         (["--bins", "0"], "--bins"),
