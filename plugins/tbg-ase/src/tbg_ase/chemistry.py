@@ -84,7 +84,7 @@ def warn_of_limits(molecule: Molecule, config: AseConfig) -> None:
     if name in XTB and config.solvent is None and is_zwitterion(molecule):
         _warn(
             f"{molecule.name} is a zwitterion, which is not stable in vacuum: a proton moves from the positive to the "
-            "negative group, and samples with their protons in place have weights that mean little. "
+            "negative group when they meet, and such conformations count as broken molecules. "
             "Choose -s energy.solvent=water."
         )
     if name == "emt" and set(molecule.elements) & {"H", "C", "N", "O"}:
