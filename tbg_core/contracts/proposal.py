@@ -121,3 +121,10 @@ class Proposal(nn.Module, ABC):
             states: Training states of each [n, *event]; nm for molecules.
         """
         self.prepare_training(torch.from_numpy(states[0][:]))
+
+    def coverage(self, system: System) -> float | None:
+        """Share of what the model must know of a system that its training showed it, from 0 to 1.
+
+        A model that carries over to systems that it was not trained on says so here; None: it cannot say.
+        """
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -23,21 +23,54 @@ if TYPE_CHECKING:
     from tbg_core.contracts.system import System
 
 
+_LISTED: Final = 20
+SERVES: Final = 0.5
+"""Least coverage of a system by a shipped checkpoint that was not trained on it, but carries over to others."""
+
+
 def find_checkpoint(config: RunConfig, system: System) -> Path:
-    """The checkpoint that a plugin ships for this model and system.
+    """The checkpoint that a plugin ships for this model and system: trained on it, or else covering most of it.
 
     Raises:
         CheckpointError: If there is none; lists what there is.
     """
-    shipped: list[str] = []
-    for opened in shipped_checkpoints(config):
+    shipped = list(shipped_checkpoints(config))
+    for opened in shipped:
         if system.key in opened.molecules:
             return opened.folder
-        shipped += [entry["name"] for entry in opened.manifest.get("systems", [])]
-    known = f" Shipped for {config.model_label}: {', '.join(shipped)}." if shipped else ""
+    shares = [(coverage(config, opened, system) or 0.0, opened.folder) for opened in shipped]
+    if shares and max(shares)[0] >= SERVES:
+        return max(shares)[1]
+    names = [entry["name"] for opened in shipped for entry in opened.manifest.get("systems", [])]
+    listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    known = f" Shipped for {config.model_label}: {listed}." if names else ""
     raise CheckpointError(
         f"no checkpoint of {config.model_label} covers {system.name}.{known}",
         fix="Add --from-scratch to simulate and train one first, or give --checkpoint DIR.",
+    )
+
+
+def coverage(config: RunConfig, opened: Checkpoint, system: System) -> float | None:
+    """How much of ``system`` the training of a checkpoint showed, from 0 to 1; None if the model cannot say."""
+    if system.key in opened.molecules:
+        return 1.0
+    proposal = build_proposal(opened.model, config)
+    opened.load_into(proposal)
+    try:
+        return proposal.coverage(system)
+    except UnsupportedSystemError:
+        return 0.0
+
+
+def outside_training(config: RunConfig, checkpoint: Path, system: System) -> str:
+    """A warning where a system has parts that the training of its model never showed; empty if there are none."""
+    opened = Checkpoint.open(checkpoint)
+    share = coverage(config, opened, system)
+    if share is None or share >= 1.0:
+        return ""
+    return (
+        f"warning: {system.name} was not in the model's training, and {1.0 - share:.0%} of what it must know of it "
+        "was seen nowhere there; expect a low ESS."
     )
 
 

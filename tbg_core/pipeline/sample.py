@@ -13,7 +13,7 @@ from tbg_core.config.run_config import RunConfig
 from tbg_core.ensemble import Ensemble
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.audit import audit_run
-from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal, training_mismatch
+from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal, outside_training, training_mismatch
 from tbg_core.pipeline.components import (
     bind_target,
     build_executor,
@@ -103,7 +103,8 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
     """
     _check_source(out, checkpoint)
     system = build_system(config)
-    if warning := training_mismatch(checkpoint, config, target_state(config, system)):
+    mismatch = training_mismatch(checkpoint, config, target_state(config, system))
+    for warning in filter(None, (mismatch, outside_training(config, checkpoint, system))):
         progress.say(warning)
     Ensemble.record(out, system)
     store = ShardStore(out / SHARDS)

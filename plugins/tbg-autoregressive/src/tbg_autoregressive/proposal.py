@@ -54,6 +54,7 @@ class Autoregressive(Proposal):
         self.heads = Heads(config)
         for part in (self.chemistry, self.context, self.heads):
             part.to(getattr(torch, config.dtype))
+        self._compiled = False
         self._topologies: dict[str, Topology] = {}
         self._plans: dict[str, Plan] = {}
         self._stacks: dict[tuple[str, ...], Plan] = {}
@@ -100,6 +101,10 @@ class Autoregressive(Proposal):
         return torch.arange(self.topology(system).molecule.n_atoms)
 
     @override
+    def coverage(self, system: System) -> float:
+        return self.predictions.coverage(self.topology(system))
+
+    @override
     def log_prob(self, x: Tensor, system: System, condition: Tensor | None = None) -> Draws:
         plan = self.plan([system])
         index = torch.zeros(len(x), dtype=torch.int64, device=x.device)
@@ -108,8 +113,13 @@ class Autoregressive(Proposal):
 
     @override
     def log_prob_batch(self, x: Tensor, batch: Batch) -> Tensor:
-        plans = self.plan(batch.systems, x.shape[1])
-        return self.log_density(x, plans, batch.index)
+        plans, index = self.plan(batch.systems, x.shape[1]), batch.index
+        if (
+            not self._compiled
+        ):  # which wants the same shapes every time; else only the molecules that occur are looked at
+            used, index = torch.unique(index, return_inverse=True)
+            plans = plans.rows(used)
+        return self.log_density(x, plans, index)
 
     @override
     def augment(self, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:
@@ -128,6 +138,7 @@ class Autoregressive(Proposal):
     @override
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles the density of batches, for training."""
+        self._compiled = True
         self.log_density = torch.compile(self.log_density, *args, **kwargs)  # type: ignore[method-assign]
 
     def log_density(self, x: Tensor, plans: Plan, index: Tensor) -> Tensor:
