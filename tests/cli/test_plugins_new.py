@@ -99,8 +99,9 @@ def install(environment, folder, cwd):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_field_made_elsewhere_is_installed_checked_and_run(environment, tmp_path):
-    """The promise: a third-party package passes its check and runs as ``--model NAME``."""
+    """A third-party package passes its check and runs as ``--model NAME``; always on in docs/tutorials/your-own-field.md."""
     folder = new_plugin("acme-field", "field", tmp_path / "elsewhere")
     install(environment, folder, tmp_path)
     shutil.rmtree(folder)  # what is installed stands by itself
