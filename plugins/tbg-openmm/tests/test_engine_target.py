@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import openmm
 import pytest
 import torch
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from tbg_core.errors import EnergyError
 from tbg_core.testing.energy import EnergyConformance
 from tbg_openmm.backend import OpenMMBackend
 from tbg_openmm.config import OpenMMConfig
+from tbg_openmm.engine.choice import choose_engine
 
 STATE = ThermodynamicState(300.0)
 
@@ -69,19 +71,36 @@ def test_choosing_a_platform_chooses_openmm(nma):
         OpenMMConfig(platform="Reference", evaluator="native")
 
 
-CHARMM = {"preset": "custom", "forcefield": ("charmm36.xml",), "nonbonded_method": "NoCutoff"}
+UNREADABLE = """<ForceField><Script>
+import openmm
+sys.addForce(openmm.CustomBondForce("r"))
+</Script></ForceField>"""
 
 
-def test_what_cannot_be_read_goes_to_openmm_with_a_reason(build, near_reference, caplog):
-    molecule = build("GF")
+def test_what_cannot_be_read_goes_to_openmm_with_a_reason(nma, near_reference, caplog, tmp_path):
+    path = tmp_path / "more.xml"
+    path.write_text(UNREADABLE)
+    files = {"preset": "custom", "forcefield": ("amber99sbildn.xml", str(path)), "trust_forcefield": True}
     with caplog.at_level(logging.INFO, "tbg_openmm"):
-        target = OpenMMBackend(OpenMMConfig(**CHARMM)).bind(molecule, STATE)
+        target = OpenMMBackend(OpenMMConfig(**files)).bind(nma, STATE)
     assert target.engine is None
-    assert "GF is evaluated by OpenMM, not by the energy engine: it has a Custom" in caplog.text
-    assert torch.isfinite(target.reduced_energy(near_reference(molecule, 1))).all()
+    assert "is evaluated by OpenMM, not by the energy engine: it has a CustomBondForce" in caplog.text
+    assert target.describe()["platform_reason"] == "it has a CustomBondForce"
+    assert torch.isfinite(target.reduced_energy(near_reference(nma, 1))).all()
     target.close()
-    with pytest.raises(EnergyError, match="cannot read the force field of GF exactly: it has a Custom"):
-        OpenMMBackend(OpenMMConfig(**CHARMM, evaluator="torch")).bind(molecule, STATE)
+    with pytest.raises(EnergyError, match="cannot read the force field of ACE-NME exactly: it has a CustomBondForce"):
+        OpenMMBackend(OpenMMConfig(**files, evaluator="torch")).bind(nma, STATE)
+
+
+def test_very_large_systems_go_to_openmm():
+    system = openmm.System()
+    for _ in range(1001):
+        system.addParticle(1.0)
+    engine, reason = choose_engine(system, "dust", "auto", "mixed", 1)
+    assert engine is None
+    assert "more than 1000 atoms" in reason
+    engine, _ = choose_engine(system, "dust", "torch", "single", 1)
+    assert engine.dtype == torch.float32
 
 
 def test_where_nothing_is_finite_nothing_is_pushed(nma, near_reference):

@@ -71,7 +71,7 @@ class OpenMMBackend(EnergyBackend):
         openmm_system = create_system(system, forcefield, preset.nonbonded_method, preset.cutoff_nm)
         platform = choose_platform(openmm_system, config.platform, config.precision)
         chosen = config.evaluator if config.platform == "auto" else "openmm"
-        engine = choose_engine(openmm_system, system.name, chosen, config.precision, max(1, config.workers))
+        engine, reason = choose_engine(openmm_system, system.name, chosen, config.precision, max(1, config.workers))
         description: dict[str, Any] = {
             "preset": preset.name,
             "forcefield": list(preset.forcefield),
@@ -80,6 +80,8 @@ class OpenMMBackend(EnergyBackend):
         }
         if preset.nonbonded_method != "NoCutoff":
             description["cutoff_nm"] = preset.cutoff_nm
+        if reason:
+            description["platform_reason"] = reason
         return OpenMMTarget(
             system,
             state,

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 EvaluatorName = Literal["auto", "native", "torch", "openmm"]
 _DTYPES: Final = {"single": torch.float32, "mixed": torch.float64, "double": torch.float64}
+# Pairs of so many atoms take about 0.2 GB; beyond, cutoffs and neighbour lists win.
+_LARGEST: Final = 1000
 _log = logging.getLogger(__name__)
 
 
 def choose_engine(
     system: openmm.System, name: str, evaluator: EvaluatorName, precision: str, threads: int
-) -> Engine | None:
-    """The engine that evaluates a System, or None where OpenMM does.
+) -> tuple[Engine | None, str]:
+    """The engine that evaluates a System, or None where OpenMM does, and why it is not the native one.
 
     Args:
         system: What to evaluate.
@@ -38,7 +40,11 @@ def choose_engine(
         EnergyError: If the engine is asked for and cannot read the System, or does not work here.
     """
     if evaluator == "openmm":
-        return None
+        return None, ""
+    if evaluator == "auto" and system.getNumParticles() > _LARGEST:
+        reason = f"it has more than {_LARGEST} atoms, and the engine keeps every pair"
+        _log.info("%s is evaluated by OpenMM, not by the energy engine: %s.", name, reason)
+        return None, reason
     try:
         parameters = compile_system(system)
     except Unreadable as reason:
@@ -48,9 +54,9 @@ def choose_engine(
                 fix="Use energy.evaluator: openmm, or auto.",
             ) from None
         _log.info("%s is evaluated by OpenMM, not by the energy engine: %s.", name, reason)
-        return None
+        return None, str(reason)
     backend: Backend = evaluator
     engine = Engine(parameters, _DTYPES[precision], backend=backend, threads=threads)
     if engine.reason:
         _log.info("%s is evaluated in torch, not by the native kernel: %s.", name, engine.reason)
-    return engine
+    return engine, engine.reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from tbg_openmm.engine.parameters import ForceFieldParameters
 
 Backend = Literal["auto", "native", "torch"]
-_NUMPY: Final = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+_NUMPY: Final[dict[torch.dtype, np.dtype[Any]]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
 # Rows that torch evaluates together, always as many for one molecule, so that a row's result does not depend on the
 # others: on the CPU what stays in its cache, on a GPU what fills it, by the number of pairs of atoms.
 _BLOCK: Final = 128
