@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tbg_core.molecule import Molecule
     from tbg_core.pipeline.progress import Bar
     from tbg_openmm.engine import ForceFieldParameters
+    from tbg_openmm.engine.engine import Backend
 
 MOLECULES: Final = ("AA", "KE", "WW", "AAA", "GYDPETGTWG", "ACE-ALA-NME")
 _DTYPES: Final = {"single": torch.float32, "double": torch.float64}
@@ -54,7 +55,7 @@ class Plan:
     rounds: int = 5
     seconds: float = 0.2
     threads: int = 1
-    backends: tuple[str, ...] = ("native", "torch")
+    backends: tuple[Backend, ...] = ("native", "torch")
     precisions: tuple[str, ...] = ("single", "double")
     cpu_time: bool = False
 
@@ -159,8 +160,8 @@ def _measure_molecule(text: str, plan: Plan, bar: Bar) -> Result:
         for name, engine in engines.items():
             for batch in plan.batches:
                 rows = x[:batch].to(engine.dtype)
-                call = engine.energy_and_forces if forces else engine.energy
-                work.append((Speed(name, batch, forces), _bind(call, rows)))
+                evaluate = engine.energy_and_forces if forces else engine.energy
+                work.append((Speed(name, batch, forces), _bind(evaluate, rows)))
         for name, loop in loops.items():
             rows_64 = x[:_LOOP].double().numpy()
             work.append((Speed(name, _LOOP, forces), _bind(loop.evaluate, rows_64, forces=forces)))

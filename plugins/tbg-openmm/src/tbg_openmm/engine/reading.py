@@ -65,7 +65,7 @@ def compile_system(system: openmm.System) -> ForceFieldParameters:
         torsions=_torsions([*read["PeriodicTorsionForce"], *read["RBTorsionForce"]]),
         cmaps=_cmaps(by_type.get("CMAPTorsionForce", [])),
         pairs=_pairs(by_type["NonbondedForce"][0], n) if "NonbondedForce" in by_type else None,
-        born=_READERS[type(born[0]).__name__](born[0], coulomb_constant()) if born else None,  # type: ignore[misc]
+        born=_READERS[type(born[0]).__name__](born[0], coulomb_constant()) if born else None,
     )
 
 
@@ -157,7 +157,9 @@ def _torsions(rows: Sequence[_Series]) -> Torsions:
 
 
 def _cmaps(forces: Sequence[Any]) -> CMaps:
-    atoms, indices, maps = [], [], []
+    atoms: list[list[int]] = []
+    indices: list[int] = []
+    maps: list[np.ndarray] = []
     for force in forces:
         for index in range(force.getNumTorsions()):
             which, *eight = force.getTorsionParameters(index)

@@ -24,7 +24,8 @@ def bicubic_coefficients(energies: np.ndarray) -> np.ndarray:
     dx = _slopes(energies, axis=0)
     dy = _slopes(energies, axis=1)
     dxy = _slopes(dx, axis=1)
-    corners = [slice(None), np.roll(np.arange(size), -1)]
+    here = np.arange(size)
+    corners = [here, np.roll(here, -1)]
     block = np.empty((size, size, 4, 4))
     for a, rows in enumerate(corners):
         for b, columns in enumerate(corners):

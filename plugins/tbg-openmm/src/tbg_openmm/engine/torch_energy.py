@@ -116,9 +116,10 @@ class TorchEnergy:
             fractions.append(position - cell)
             cells.append(cell.nan_to_num().long() % self._map_size[:, None])
         index = self._map_start[:, None] + cells[0] * self._map_size[:, None] + cells[1]
-        coefficients = self._cells[index, :, 0].unflatten(-1, (4, 4))
+        coefficients = self._cells[index, :, 0].reshape(*index.shape, 4, 4)
         powers = [torch.stack([f**k for k in range(4)], dim=-1) for f in fractions]
-        return (powers[0][..., :, None] * coefficients * powers[1][..., None, :]).sum((-1, -2))
+        energies: Tensor = (powers[0][..., :, None] * coefficients * powers[1][..., None, :]).sum((-1, -2))
+        return energies
 
     def _nonbonded(self, r2: Tensor, pairs: Pairs) -> Tensor:
         inverse = r2.rsqrt()
