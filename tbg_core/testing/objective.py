@@ -32,8 +32,8 @@ class ObjectiveConformance(ABC):
         gain: Least rise of the mean log q of the data in these steps, nats.
     """
 
-    steps: int = 150
-    learning_rate: float = 2e-2
+    steps: int = 80
+    learning_rate: float = 4e-2
     gain: float = 0.3
 
     @abstractmethod
@@ -48,7 +48,7 @@ class ObjectiveConformance(ABC):
         """An untrained model that the objective can train."""
         parts = {
             "prior": Gaussian(GaussianConfig()),
-            "integrator": ClassicRK4(16),
+            "integrator": ClassicRK4(6),
             "likelihood": Augmented(AugmentedConfig()),
         }
         return FlowProposal(FlowConfig(dtype="float64"), field=CurvedField(2), **parts)  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ class ObjectiveConformance(ABC):
 
     def test_minimising_it_fits_the_data(self) -> None:
         """The model that minimises it gives the data a higher density: sign, target and scale are right."""
-        proposal, x, system = self.proposal(), self.data(256), self.system()
+        proposal, x, system = self.proposal(), self.data(128), self.system()
         with torch.no_grad():
             before = float(proposal.log_prob(x, system).log_q.mean())
         optimizer = torch.optim.Adam(proposal.parameters(), lr=self.learning_rate)

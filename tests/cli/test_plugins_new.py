@@ -101,7 +101,7 @@ def install(environment, folder, cwd):
 
 @pytest.mark.slow
 def test_a_field_made_elsewhere_is_installed_checked_and_run(environment, tmp_path):
-    """A third-party package passes its check and runs as ``--model NAME``; always on in docs/tutorials/your-own-field.md."""
+    """A third-party package passes its check and runs as ``--model NAME``; a tutorial shows it in every test run."""
     folder = new_plugin("acme-field", "field", tmp_path / "elsewhere")
     install(environment, folder, tmp_path)
     shutil.rmtree(folder)  # what is installed stands by itself

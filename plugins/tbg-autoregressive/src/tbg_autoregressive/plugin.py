@@ -17,5 +17,6 @@ def tbg_components() -> list[ComponentSpec]:
             config="tbg_autoregressive.config:AutoregressiveConfig",
             capabilities=frozenset({"molecules"}),
             maturity="experimental",
+            conformance=("tbg_autoregressive.conformance:TestAutoregressive",),
         )
     ]
