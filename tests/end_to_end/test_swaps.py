@@ -153,9 +153,10 @@ def test_reweighting_to_another_energy_is_one_command(laboratory):
 def test_the_whole_matrix(laboratory, prior, field):
     """Every integrator with every energy, for each prior and field."""
     pytest.importorskip(f"tbg_{field}")
-    checkpoint = laboratory.checkpoint(f"{prior}-{field}", steps=1000, prior=prior, model=FIELDS[field])
+    parts = {"prior": prior, "model": FIELDS[field]}
+    checkpoint = laboratory.checkpoint(f"{prior}-{field}", steps=600, **parts)
     for energy in ENERGIES:
-        made = {name: laboratory.run(checkpoint, name, energy=energy) for name in INTEGRATORS}
+        made = {name: laboratory.run(checkpoint, name, energy=energy, **parts) for name in INTEGRATORS}
         for ensemble in made.values():
             check(ensemble, energy)
         check_agreement([made[name] for name in ACCURATE])
