@@ -19,7 +19,7 @@ _GRID: Final = 160
 
 
 def draw_landscape(axes: Axes, target: ToyTarget, samples: np.ndarray, colours: str | object) -> None:
-    """Draws u in kT above its minimum: contours in two dimensions, a curve over x_1 otherwise.
+    """Draws u in kT above its minimum: contours in two dimensions, a curve over x_0 otherwise.
 
     Args:
         axes: Where to draw.
@@ -31,14 +31,14 @@ def draw_landscape(axes: Axes, target: ToyTarget, samples: np.ndarray, colours: 
     margin = 0.15 * np.maximum(high - low, 1e-6)
     low, high = low - margin, high + margin
     axis = np.linspace(low[0], high[0], _GRID)
-    axes.set_xlabel("x1")
+    axes.set_xlabel("x0")
     if target.system.dim == 2:
         other = np.linspace(low[1], high[1], _GRID)
         grid = np.stack(np.meshgrid(axis, other, indexing="ij"), axis=-1).reshape(-1, 2)
         u = _energies(target, grid).reshape(_GRID, _GRID).T
         shown = np.minimum(u - u.min(), TOP)
         axes.contourf(axis, other, shown, levels=np.linspace(0.0, TOP, 13), cmap=colours)
-        axes.set_ylabel("x2")
+        axes.set_ylabel("x1")
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         return
     states = np.zeros((_GRID, target.system.dim))

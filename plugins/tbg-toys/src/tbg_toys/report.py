@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from tbg_core.registry import ReportSection
 from tbg_core.report.numbers import interval, rounded
-from tbg_core.report.plotting import FREE_ENERGY, REWEIGHTED, new_plot, to_svg
+from tbg_core.report.plotting import FREE_ENERGY, new_plot, to_svg
 from tbg_toys.landscape import draw_landscape
 from tbg_toys.lookup import energy_of, find_toy, toy_target
 
@@ -38,12 +38,12 @@ def estimates(ensemble: Ensemble, target: ToyTarget) -> list[tuple[str, float, E
     found = [("log Z", exact["log_z"], ensemble.log_z)]
     if "mean_energy" in exact:
         found.append(("mean of u / kT", exact["mean_energy"], ensemble.mean_energy(unit="kT")))
-    found.append(("mean of x1", exact["mean_x0"], ensemble.expectation(first)))
+    found.append(("mean of x0", exact["mean_x0"], ensemble.expectation(first)))
 
     def square(x: np.ndarray) -> np.ndarray:
         return (first(x) - exact["mean_x0"]) ** 2
 
-    found.append(("variance of x1", exact["variance_x0"], ensemble.expectation(square)))
+    found.append(("variance of x0", exact["variance_x0"], ensemble.expectation(square)))
     if "basin_free_energy_difference" in exact:
 
         def basin(x: np.ndarray) -> np.ndarray:
@@ -52,7 +52,7 @@ def estimates(ensemble: Ensemble, target: ToyTarget) -> list[tuple[str, float, E
             return target.basin(torch.from_numpy(np.asarray(x, dtype=np.float64))).numpy().astype(np.float64)
 
         difference = ensemble.free_energy(basin, (-0.5, 0.5), (0.5, 1.5))
-        found.append(("F(basin 1) - F(basin 0) / kT", exact["basin_free_energy_difference"], difference))
+        found.append(("F(basin 1) − F(basin 0) / kT", exact["basin_free_energy_difference"], difference))
     return found
 
 
@@ -85,7 +85,7 @@ def _drawing(ensemble: Ensemble, target: ToyTarget) -> Markup:
     drawing, axes = new_plot(4.4, 3.6)
     draw_landscape(axes, target, ensemble.positions[ensemble.valid].astype(np.float64), FREE_ENERGY)
     if target.system.dim == 2:
-        axes.plot(states[:, 0], states[:, 1], "o", markersize=1.6, color=REWEIGHTED, alpha=0.7)
+        axes.plot(states[:, 0], states[:, 1], "o", markersize=1.8, color="white", alpha=0.8)
     name = "toy-landscape"
     text = f"{len(states)} reweighted samples on the potential of {target.system.name}"
     caption = Markup("<figcaption>{}. Dark: low; contours of 1 kT.</figcaption>").format(text)
