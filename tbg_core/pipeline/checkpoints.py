@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from tbg_core.config.resolve import proposal_reference
+from tbg_core.contracts.proposal import Proposal
 from tbg_core.errors import CheckpointError, ConfigError, UnsupportedSystemError
 from tbg_core.pipeline.components import SAMPLING_SLOTS, build_proposal
 from tbg_core.registry import get_registry
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from tbg_core.config.run_config import RunConfig
     from tbg_core.contracts.energy import ThermodynamicState
-    from tbg_core.contracts.proposal import Proposal
     from tbg_core.contracts.system import System
 
 
@@ -54,6 +54,10 @@ def coverage(config: RunConfig, opened: Checkpoint, system: System) -> float | N
     """How much of ``system`` the training of a checkpoint showed, from 0 to 1; None if the model cannot say."""
     if system.key in opened.molecules:
         return 1.0
+    name, registry = opened.model["name"], get_registry()
+    component = registry.load(registry.spec("proposal", name).target, f"proposal {name!r}")
+    if component.coverage is Proposal.coverage:
+        return None
     proposal = build_proposal(opened.model, config)
     opened.load_into(proposal)
     try:
