@@ -18,8 +18,8 @@ FINE_TUNING = {"training.learning_rate": 1e-3, "training.warmup_steps": 20}
 def test_force_field_samples_weighted_for_gfn2_agree_with_its_dynamics(tmp_path, deviations, bound):
     """N-methylacetamide, twelve averages and the energy; about twenty-five minutes of a core.
 
-    The two energies put the minima of stiff bonds at other lengths: 2,000 frames of force-field dynamics have
-    an ESS of 2.4 for GFN2-xTB. Hence the flow goes on with frames of GFN2-xTB before it is sampled; what it draws is
+    The two energies put the minima of stiff bonds at other lengths, so that few draws of a flow that knows the force
+    field alone matter to GFN2-xTB. Hence it goes on with frames of GFN2-xTB before it is sampled; what it draws is
     weighted for the force field first, and for GFN2-xTB by one more command.
     """
     pytest.importorskip("tbg_ase")
