@@ -84,8 +84,8 @@ def check_dynamics(registry: Registry, basis: Basis | None, dynamics: str, energ
         ConfigError: Naming those that can.
     """
     spec = registry.spec("dynamics", dynamics)
-    if not spec.energies or energy in spec.energies:
-        return
+    if not spec.energies or energy in spec.energies or not (basis is None or basis.fits(spec)):
+        return  # a dynamics for other systems is refused for that, by check_fit
     able = [s for s in registry.specs("dynamics") if not s.energies or energy in s.energies]
     others = [s.name for s in able if basis is None or basis.fits(s)]
     raise ConfigError(
