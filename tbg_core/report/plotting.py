@@ -29,6 +29,8 @@ PROPOSAL: Final = "#040404"
 REWEIGHTED: Final = "#050505"
 REFERENCE: Final = "#060606"
 BAD: Final = "#070707"
+IN_PICTURES: Final = "#1f5fbf"
+"""What stands for REWEIGHTED in dense parts that are rasterised, where CSS does not reach."""
 PAPER: Final = "#080808"
 
 _VARIABLES: Final = {
@@ -115,7 +117,7 @@ def to_svg(drawing: Drawing, name: str, description: str) -> Markup:
     """
     buffer = io.StringIO()
     with mpl.rc_context({**_RC, "svg.hashsalt": name}):
-        drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        drawing.savefig(buffer, format="svg", transparent=True, dpi=144, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tbg_core.report.blocks import Figure, Figures, Note, Section
 from tbg_core.report.numbers import percent
-from tbg_core.report.plotting import INK, PROPOSAL, REFERENCE, REWEIGHTED, legend_above, new_plot, to_svg
+from tbg_core.report.plotting import IN_PICTURES, INK, PROPOSAL, REFERENCE, REWEIGHTED, legend_above, new_plot, to_svg
 from tbg_core.report.run_data import energy_scale
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def _against_density(ensemble: Ensemble) -> Markup:
     dense = len(used) > SVG_BELOW
     size = 2.0 + 40.0 * w
     opacity: Any = np.clip(0.2 + 0.6 * w, 0.0, 0.8)
-    axes.scatter(x, y, s=size, color=REWEIGHTED, linewidths=0, alpha=opacity, rasterized=dense)
+    colour = IN_PICTURES if dense else REWEIGHTED
+    axes.scatter(x, y, s=size, color=colour, linewidths=0, alpha=opacity, rasterized=dense)
     # The bulk, and every sample that matters.
     heavy = w > 0.02
     low, high = min(np.quantile(x, 0.005), x[heavy].min()), max(np.quantile(x, 0.98), x[heavy].max())

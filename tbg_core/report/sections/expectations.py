@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tbg_core.report.run_data import RunData
 
 MAX_ROWS: Final = 24
+MARKED: Final = 3.0
+"""Differences beyond this many combined errors stand out."""
 
 
 def build(run: RunData) -> Section:
@@ -30,7 +32,8 @@ def build(run: RunData) -> Section:
     blocks: list[Block] = []
     if not run.ensemble.reliability.reliable:
         blocks.append(Note("Not reliable: the values are shown for orientation, without errors."))
-    blocks.append(Table(tuple(columns), tuple(rows), ""))
+    far = frozenset(i for i, row in enumerate(rows) if _sigmas(row[-1]) > MARKED)
+    blocks.append(Table(tuple(columns), tuple(rows), marked=far))
     angles = any(getattr(o, "period", None) is not None for o in run.observables[:MAX_ROWS])
     remark = "Angles are averaged around their circular mean. " if angles else ""
     remark += "Errors come from the weights of all attempted samples"
@@ -73,6 +76,11 @@ def _cells(
         cells += [rounded(reference.value, reference.error), f"{reference.error:.2g}"]
         cells.append(_difference(estimate, reference, period))
     return tuple(cells)
+
+
+def _sigmas(cell: str) -> float:
+    """Size of a difference as :func:`_difference` writes it; 0 for other cells."""
+    return abs(float(cell.removesuffix(" σ").replace("−", "-"))) if cell.endswith(" σ") else 0.0
 
 
 def _difference(estimate: Estimate, reference: Estimate, period: float | None) -> str:

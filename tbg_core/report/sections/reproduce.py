@@ -51,4 +51,4 @@ def _verb(run: RunData) -> str:
     option = f" --checkpoint {shlex.quote(str(checkpoint))}" if checkpoint else ""
     if "from_scratch" in settings:
         return f"tbg run{option if given else ''}"
-    return f"tbg sample{option}"
+    return f"tbg sample{option}" if checkpoint else ""
