@@ -85,7 +85,7 @@ def test_what_was_chosen_by_default_is_stable(tmp_path):
         ({**TOY, "dynamics": "openmm"}, "dynamics 'openmm' is for molecules, .*: exact-sampler"),
         ({"system": "GF", "model": "mlp"}, "field 'mlp' is for vectors, .* GF .* molecules.*: e3nn, egnn"),
         ({"system": "GF", "prior": "gaussian"}, "prior 'gaussian' is for vectors, .*: harmonic, mean-free-gaussian"),
-        ({"system": "GF", "energy": "double-well"}, "energy 'double-well' is for vectors, .*: openmm"),
+        ({"system": "GF", "energy": "double-well"}, "energy 'double-well' is for vectors, .*: ase, openmm"),
     ],
     ids=str,
 )
