@@ -36,7 +36,8 @@ def test_help_lists_every_verb_and_examples(tbg):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself_with_examples(capsys, verb):
-    inner = {"components": ["list"], "plugins": ["list"], "config": ["resolve"], "observables": ["list"]}.get(verb, [])
+    groups = {name: ["list"] for name in ("components", "datasets", "observables", "plugins")}
+    inner = {**groups, "config": ["resolve"]}.get(verb, [])
     with pytest.raises(SystemExit) as end:
         main([verb, *inner, "--help"])
     assert end.value.code == 0
