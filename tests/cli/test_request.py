@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tbg_core.config.units import unit_of
 from tbg_core.cli.machine import parse_size, prepare_machine
 from tbg_core.config.load import dump_config, make_config
 from tbg_core.config.request import default_folder, make_request
+from tbg_core.config.units import unit_of
 from tbg_core.errors import ConfigError, StorageError
 from tbg_core.storage.folders import check_folder
 
