@@ -62,7 +62,7 @@ def test_a_mapping_without_a_name_configures_the_default(tmp_path):
         ("modle: egnn", r"unknown option 'modle' \(Did you mean 'model'\?\)\. Allowed: "),
         (
             "sampling: {num_sample: 3}",
-            r"'sampling.num_sample' \(Did you mean 'num_samples'\?\)\. Allowed: audit_samples, block_size, num_samples",
+            r"'sampling.num_sample' \(Did you mean 'num_samples' or 'audit_samples'\?\)\. Allowed: audit",
         ),
         (
             "sampling: {num_samples: -3}",
