@@ -9,10 +9,11 @@ import numpy as np
 
 from tbg_core.datasets.folder import MANIFEST, SCHEMA, read_manifest, simulation_frames
 from tbg_core.datasets.positions import encode
+from tbg_core.datasets.table import markdown
 from tbg_core.ensemble.recorded_system import system_to_dict
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.simulate import SYSTEM
-from tbg_core.storage.atomic import sha256, write_json
+from tbg_core.storage.atomic import sha256, write_json, write_text
 from tbg_core.storage.folders import check_folder
 from tbg_core.storage.shards import ShardStore
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tbg_core.pipeline.progress import Progress
 
 RESOLUTION_NM: Final = 1e-4
+TABLE: Final = "convergence.md"
 _PUBLISHED: Final = (
     *("walkers", "ns", "round_trips", "acceptance", "statistical_inefficiency"),
     *("effective_frames", "populations", "split_half", "drift", "cis"),
@@ -30,7 +32,7 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, progress: Progress)
     """Writes ``frames`` frames of each system of a dataset in ``folder`` to ``out``; returns ``out``.
 
     Frames are taken at equal distances from every walker. Positions are multiples of 1e-4 nm, so that each is off by
-    at most half of that.
+    at most half of that. ``convergence.md`` is a table of the whole simulations: time, round trips, populations.
 
     Args:
         folder: Folder of ``tbg datasets make``.
@@ -79,6 +81,7 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, progress: Progress)
         out / MANIFEST,
         {"schema": SCHEMA, "packed": True, "resolution_nm": RESOLUTION_NM, **described, "systems": systems},
     )
+    write_text(out / TABLE, markdown(manifest))
     return out
 
 

@@ -154,6 +154,8 @@ def test_packed_frames_are_those_of_the_dataset(made, tmp_path):
         x = np.asarray(whole.positions)
         distance = np.abs(np.asarray(few.positions)[:, None] - x[None]).max(axis=(2, 3)).min(axis=1)
         assert distance.max() <= RESOLUTION_NM / 2 + 1e-6
+    table = (packed / "convergence.md").read_text().splitlines()
+    assert [line.split("|")[1].strip() for line in table] == ["system", "---", "AG", "GG"]
     manifest = read_manifest(packed)
     assert manifest["packed"]
     for entry in manifest["systems"].values():
