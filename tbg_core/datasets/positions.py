@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +29,11 @@ class Positions:
     def __init__(self, parts: Sequence[np.ndarray], resolution_nm: float = 1.0, rows: np.ndarray | None = None) -> None:
         self._parts = list(parts)
         self._resolution = np.float32(resolution_nm)
-        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self._starts = list(accumulate((len(part) for part in parts), initial=0))
         self._rows = rows
 
     def __len__(self) -> int:
-        return int(self._starts[-1]) if self._rows is None else len(self._rows)
+        return self._starts[-1] if self._rows is None else len(self._rows)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -50,7 +52,7 @@ class Positions:
 
     def __getitem__(self, which: Any) -> np.ndarray:
         if isinstance(which, (int, np.integer)):
-            return np.asarray(self._read(np.array([range(len(self))[int(which)]]))[0])
+            return self._row(range(len(self))[int(which)])
         return self._read(np.arange(len(self))[which])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 - numpy's
@@ -62,6 +64,13 @@ class Positions:
             raise ValueError(f"rows are along axis 0, not {axis}.")
         chosen = np.asarray(rows)
         return Positions(self._parts, float(self._resolution), chosen if self._rows is None else self._rows[chosen])
+
+    def _row(self, row: int) -> np.ndarray:
+        """One row, without the cost of gathering: batches are drawn row by row."""
+        row = row if self._rows is None else int(self._rows[row])
+        part = bisect_right(self._starts, row) - 1
+        found = np.array(self._parts[part][row - self._starts[part]], dtype=np.float32)
+        return found if self._resolution == 1.0 else found * self._resolution
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         if self._rows is not None:
