@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from tbg_core.api import report as build_report
     from tbg_core.api import estimate, reweight, run, sample, simulate, train
+    from tbg_core.api import report as build_report
     from tbg_core.ensemble import Ensemble
     from tbg_core.loading import load_system, load_target
     from tbg_core.molecule.molecule import Molecule

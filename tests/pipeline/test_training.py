@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tbg_core.datasets import load_data
 from tbg_core.errors import CheckpointError, NumericalError
 from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
 from tbg_core.pipeline.progress import NullProgress
-from tbg_core.datasets import load_data
 from tbg_core.pipeline.train import train
 from tbg_core.storage.checkpoint import Checkpoint
 from tbg_core.training.data import TrainingData
