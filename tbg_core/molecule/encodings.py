@@ -102,7 +102,8 @@ def classes(features: np.ndarray) -> np.ndarray:
 
 
 def _one_hot(index: list[int] | tuple[int, ...], size: int) -> np.ndarray:
-    return np.eye(size, dtype=np.float32)[np.asarray(index)]
+    rows: np.ndarray = np.eye(size, dtype=np.float32)[np.asarray(index)]
+    return rows
 
 
 def _element_index(molecule: Molecule, i: int) -> int:
