@@ -40,24 +40,37 @@ def shipped(system, **parts):
     return load_proposal(bind_checkpoint(config, checkpoint), checkpoint, system, "cpu")
 
 
-@torch.no_grad()
-def test_every_solver_and_rule_gives_the_same_log_q():
-    system = load_system("ACE-NH2")
+def untrained(system, integrator, likelihood, **options) -> FlowProposal:
+    """A flow in float64 whose field changes densities by several nats."""
     torch.manual_seed(1)  # noqa: TID251 - torch initialises weights from its global generator
-    sizes = TensorProductConfig(layers=2, scalars=8, channels=4, edge_width=8)
+    sizes = TensorProductConfig(layers=2, scalars=8, channels=4, edge_width=8, **options)
     field = TensorProductField(TensorProductField.adapt(sizes, [system]))
     for layer in field.layers:
         torch.nn.init.normal_(layer.step.weight, std=0.5)
+    config = FlowConfig(length_scale_nm=0.1, dtype="float64")
+    prior = HarmonicPrior(HarmonicPriorConfig())
+    return FlowProposal(config, prior=prior, field=field, integrator=integrator, likelihood=likelihood)
 
-    def flow(integrator, likelihood):
-        config = FlowConfig(length_scale_nm=0.1, dtype="float64")
-        prior = HarmonicPrior(HarmonicPriorConfig())
-        return FlowProposal(config, prior=prior, field=field, integrator=integrator, likelihood=likelihood)
 
-    drawn = flow(dopri5(1e-6), AUGMENTED).sample_with_log_prob(SampleKeys.range(0, "states", 0, 2), system)
+@torch.no_grad()
+def test_every_solver_and_rule_gives_the_same_log_q():
+    system = load_system("ACE-NH2")
+    drawn = untrained(system, dopri5(1e-6), AUGMENTED).sample_with_log_prob(SampleKeys.range(0, "states", 0, 2), system)
     for integrator, likelihood in ((dopri5(1e-6), QUADRATURE), (rk4(20), AUGMENTED), (rk4(20), QUADRATURE)):
-        found = flow(integrator, likelihood).log_prob(drawn.x, system)
+        found = untrained(system, integrator, likelihood).log_prob(drawn.x, system)
         assert torch.allclose(found.log_q, drawn.log_q, rtol=0, atol=2e-3)
+
+
+@torch.no_grad()
+def test_mirror_images_have_densities_of_their_own():
+    """Which is why the sampler may not mirror them; without mixing, q(-x) = q(x)."""
+    system = load_system("ACE-NH2")
+    for mix_parities in (True, False):
+        flow = untrained(system, rk4(10), Quadrature(QuadratureConfig(nodes=15)), mix_parities=mix_parities)
+        drawn = flow.sample_with_log_prob(SampleKeys.range(0, "states", 0, 4), system)
+        both = flow.log_prob(torch.cat([drawn.x, -drawn.x]), system).log_q
+        difference = (both[:4] - both[4:]).abs().max()
+        assert (difference > 1e-5) if mix_parities else (difference < 1e-10), difference
 
 
 @pytest.mark.slow
@@ -78,7 +91,8 @@ def test_solvers_and_rules_agree_on_the_checkpoint_that_ships(n_methylacetamide)
 
 def test_it_works_out_of_the_box(tmp_path):
     """Without a word about a checkpoint; densities are finite, and nothing is mirrored."""
-    ensemble = tbg_core.run(system="ACE-NME", model="e3nn", num_samples=4, seed=1, out=tmp_path / "run")
+    small = {"sampling.block_size": 4}
+    ensemble = tbg_core.run(system="ACE-NME", model="e3nn", num_samples=4, seed=1, options=small, out=tmp_path / "run")
     assert ensemble.attempted == 4
     assert ensemble.valid.any()
     assert not ensemble.mirrored.any()
