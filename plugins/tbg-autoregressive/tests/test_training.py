@@ -1,0 +1,77 @@
+"""Training over several molecules: it learns, and goes on to the bit where it was stopped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tbg_autoregressive.config import AutoregressiveConfig
+from tbg_autoregressive.proposal import Autoregressive
+from tbg_core.config.settings import TrainingSettings
+from tbg_core.objectives.config import MaximumLikelihoodConfig
+from tbg_core.objectives.maximum_likelihood import MaximumLikelihood
+from tbg_core.pipeline.progress import NullProgress
+from tbg_core.training.data import Frames, TrainingData
+from tbg_core.training.trainer import LOG, Trainer
+
+
+class Stops(NullProgress):
+    """Ctrl-C after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def stage(self, name, *, total=None, unit=""):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+    def advance(self, n=1, *, note=""):
+        self.left -= n
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def fit(molecule, shaken, tmp_path_factory):
+    systems = [molecule(n) for n in ("SA", "YG")]
+    # Two shapes of each molecule, so that there is something to learn beyond the closed form.
+    data = [np.concatenate([shaken(m, 60, 0.002), shaken(m, 60, 0.006)]).astype(np.float32) for m in systems]
+    frames = [Frames(m, x, np.zeros(len(x))) for m, x in zip(systems, data, strict=True)]
+    root = tmp_path_factory.mktemp("fit")
+
+    def run(folder, progress=None, steps=12):
+        options = {"width": 16, "heads": 2, "chemistry_layers": 2, "torsion_components": 4}
+        torch.manual_seed(0)  # noqa: TID251 - as the pipeline does
+        model = Autoregressive(Autoregressive.adapt(AutoregressiveConfig(**options), systems))
+        model.fit_constants(systems, data)
+        settings = TrainingSettings(
+            steps=steps, batch_size=16, learning_rate=5e-3, warmup_steps=2, checkpoint_every=4, log_every=6
+        )
+        trainer = Trainer(settings, 1, root / folder, "cpu")
+        objective = MaximumLikelihood(MaximumLikelihoodConfig())
+        average = trainer.fit(model, objective, TrainingData(frames), None, progress or NullProgress())
+        losses = [float(line.split(",")[1]) for line in (root / folder / LOG).read_text().splitlines()[1:]]
+        return average.tensors, model.state_dict(), losses
+
+    return run
+
+
+def test_it_goes_on_to_the_bit_where_it_was_stopped(fit):
+    whole = fit("whole")
+    for stop in (5, 9):  # after the states of steps 4 and 8
+        with pytest.raises(KeyboardInterrupt):
+            fit("parts", Stops(stop))
+    parts = fit("parts")
+    for a, b in zip(whole[:2], parts[:2], strict=True):
+        assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_it_learns(fit):
+    *_, losses = fit("long", steps=60)
+    assert losses[-1] < losses[0] - 0.05  # nats per degree of freedom
