@@ -32,8 +32,7 @@ NAMES = [
 
 
 def bare_plan(m: Molecule, rows: int):
-    n = m.n_atoms
-    plan = make_plan(Topology.of(m), torch.zeros(3 * n, 3 * n), torch.zeros(3 * n), torch.ones(3 * n))
+    plan = make_plan(Topology.of(m))
     return stack([plan]).rows(torch.zeros(rows, dtype=torch.int64))
 
 

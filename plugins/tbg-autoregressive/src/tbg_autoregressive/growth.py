@@ -108,15 +108,25 @@ class Growth:
         return self.model.context(query, self.keys, where.unsqueeze(1), seen)
 
     def _solve(self, block: Block, noise: Tensor) -> None:
-        """z of the block from z = c + A z + noise, in which A couples it to what was placed and to itself."""
+        """z of the block from z = c + A z + B z_phi^2 + noise; A couples it to what was placed and to itself.
+
+        B couples it to itself alone; where it is not zero (planar rings), one coordinate is solved after the other.
+        """
         first, last = 3 * block.first, 3 * (block.first + block.size)
         matrix = self.plan.matrix[0, first:last].double()
         known = self.z.flatten(1)[:, :first] @ matrix[:, :first].T
         right = self.plan.intercept[0, first:last].double() + known + noise.flatten(1)
-        inside = torch.eye(last - first, dtype=matrix.dtype, device=matrix.device) - matrix[:, first:last]
-        z = torch.linalg.solve_triangular(inside, right.T, upper=False, unitriangular=True).T
-        stiff = self.plan.stiff[:, block.first : block.first + block.size]
-        self.z[:, block.first : block.first + block.size] = z.unflatten(1, (-1, 3)).where(stiff, 0.0)
+        rows = slice(block.first, block.first + block.size)
+        stiff, square = self.plan.stiff[:, rows], self.plan.square[0, first:last, rows].double()
+        if square.any():
+            z = torch.zeros_like(right)
+            for i in range(last - first):
+                bent = z[:, 2::3].square() @ square[i]
+                z[:, i] = (right[:, i] + z @ matrix[i, first:last] + bent) * stiff.flatten()[i]
+        else:
+            inside = torch.eye(last - first, dtype=matrix.dtype, device=matrix.device) - matrix[:, first:last]
+            z = torch.linalg.solve_triangular(inside, right.T, upper=False, unitriangular=True).T
+        self.z[:, rows] = z.unflatten(1, (-1, 3)).where(stiff, 0.0)
 
     def _position(self, n: int, phi: Tensor) -> Tensor:
         """Position of the atom at place n [B, 3]."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tbg_autoregressive.environments import coordinate_names, digest, regressors
+from tbg_autoregressive.environments import bends, coordinate_names, digest, regressors
 from tbg_autoregressive.exchanges import exchange
 from tbg_autoregressive.features import atom_features
 from tbg_autoregressive.order import MAX_NEIGHBOURS, Torsion, placement_order
@@ -51,6 +51,7 @@ class Plan:
         neighbours: Places of bonded atoms [N, 4]; padded with the place itself.
         bonded: Which of those are there [N, 4].
         matrix: Coefficients of the linear prediction of z from earlier z [3 N, 3 N].
+        square: Coefficients of the squares of earlier z_phi in it [3 N, N].
         intercept: Its constant [3 N].
         scale: Standard deviation around it [3 N].
         log_constant: (3/2) log N - log 8 pi^2 [].
@@ -78,6 +79,7 @@ class Plan:
     neighbours: Tensor
     bonded: Tensor
     matrix: Tensor
+    square: Tensor
     intercept: Tensor
     scale: Tensor
     log_constant: Tensor
@@ -105,6 +107,7 @@ class Topology:
         stiff: Which of r, theta, phi have a coordinate z [N][3].
         names: Fine and coarse name of each coordinate [N][3].
         regressors: Earlier coordinates that predict each stiff one.
+        bends: Places of those among them whose square does, too.
         keys: Name of each stiff coordinate together with its regressors.
     """
 
@@ -113,6 +116,7 @@ class Topology:
     stiff: list[list[bool]]
     names: list[list[tuple[int, int]]]
     regressors: dict[tuple[int, int], list[tuple[int, int]]]
+    bends: dict[tuple[int, int], list[int]]
     keys: dict[tuple[int, int], int]
 
     @classmethod
@@ -125,13 +129,24 @@ class Topology:
         keys = {
             (n, q): digest(names[n][q][0], [names[m][s][0] for m, s in helpers]) for (n, q), helpers in near.items()
         }
-        return cls(molecule, order, stiff, names, near, keys)
+        squares = {(n, q): bends(order, helpers, n) for (n, q), helpers in near.items()}
+        return cls(molecule, order, stiff, names, near, squares, keys)
 
 
-def make_plan(topology: Topology, matrix: Tensor, intercept: Tensor, scale: Tensor) -> Plan:
-    """The plan of one molecule, given its linear predictions."""
+def make_plan(
+    topology: Topology,
+    matrix: Tensor | None = None,
+    square: Tensor | None = None,
+    intercept: Tensor | None = None,
+    scale: Tensor | None = None,
+) -> Plan:
+    """The plan of one molecule, given its predictions; without them, z is its own residual."""
     molecule, order = topology.molecule, topology.order
     n, placements = molecule.n_atoms, order.placements
+    matrix = torch.zeros(3 * n, 3 * n) if matrix is None else matrix
+    square = torch.zeros(3 * n, n) if square is None else square
+    intercept = torch.zeros(3 * n) if intercept is None else intercept
+    scale = torch.ones(3 * n) if scale is None else scale
     place = torch.empty(n, dtype=torch.int64)
     place[list(order.atoms)] = torch.arange(n)
     parents = torch.zeros(n, 3, dtype=torch.int64)
@@ -172,6 +187,7 @@ def make_plan(topology: Topology, matrix: Tensor, intercept: Tensor, scale: Tens
         neighbours=neighbours,
         bonded=bonded,
         matrix=matrix,
+        square=square,
         intercept=intercept,
         scale=scale,
         log_constant=torch.tensor(1.5, dtype=torch.float64) * torch.tensor(float(n), dtype=torch.float64).log()
@@ -185,7 +201,14 @@ def stack(plans: Sequence[Plan], n_atoms: int = 0) -> Plan:
     n = max(n_atoms, *(len(p.order) for p in plans))
     k = max(len(p.first) for p in plans)
     s = max(len(p.rotation_level) for p in plans)
-    size = {"rotations": (s, n), "matrix": (3 * n, 3 * n), "intercept": (3 * n,), "scale": (3 * n,), "log_constant": ()}
+    size = {
+        "rotations": (s, n),
+        "matrix": (3 * n, 3 * n),
+        "square": (3 * n, n),
+        "intercept": (3 * n,),
+        "scale": (3 * n,),
+        "log_constant": (),
+    }
     size |= dict.fromkeys(("rotation_level", "rotation_block"), (s,))
     size |= dict.fromkeys(("first", "free", "fold", "live"), (k,))
     stacked = {}

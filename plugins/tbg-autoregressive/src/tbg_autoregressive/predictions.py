@@ -1,8 +1,9 @@
 """Linear predictions of stiff coordinates from earlier ones, in closed form from data: what rings and angles need.
 
 Bonds and angles move in concert (a ring must close), and to a few per cent of their widths that is linear algebra:
-z_i = c + sum_j A_ij z_j + s eps, one regression for each kind of coordinate in its surroundings. The network then
-describes eps given everything placed before, instead of learning to resolve picometres.
+z_i = c + sum_j A_ij z_j + sum_j B_ij z_j^2 + s eps, with squares only of torsions that bend a plane, one regression for
+each kind of coordinate in its surroundings. The network then describes eps given everything placed before, instead of
+learning to resolve picometres.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def row_sizes(topologies: Iterable[Topology]) -> dict[int, int]:
     sizes: dict[int, int] = {}
     for t in topologies:
         for (n, q), key in t.keys.items():
-            sizes[key] = len(t.regressors[n, q])
+            sizes[key] = len(t.regressors[n, q]) + len(t.bends[n, q])
             fine, coarse = t.names[n][q]
             sizes.setdefault(fine, 0)
             sizes.setdefault(coarse, 0)
@@ -82,11 +83,11 @@ class Predictions(nn.Module):
         moments: dict[int, np.ndarray] = {k: np.zeros((size + 2, size + 2)) for k, size in sizes.items()}
         for topology, frames in zip(topologies, positions, strict=True):
             z = _coordinates(topology, frames)
-            extended = np.concatenate([z, np.ones((len(z), 1))], axis=1)
-            second, one = extended.T @ extended, z.shape[1]
+            extended = np.concatenate([z, z[:, 2::3] ** 2, np.ones((len(z), 1))], axis=1)
+            second, squares, one = extended.T @ extended, z.shape[1], extended.shape[1] - 1
             for (n, q), key in topology.keys.items():
                 helpers = [3 * m + s for m, s in topology.regressors[n, q]]
-                full = np.array([3 * n + q, *helpers, one])
+                full = np.array([3 * n + q, *helpers, *(squares + m for m in topology.bends[n, q]), one])
                 moments[key] += second[np.ix_(full, full)]
                 bare = np.array([3 * n + q, one])
                 for name in topology.names[n][q]:
@@ -101,21 +102,24 @@ class Predictions(nn.Module):
     def plan(self, topology: Topology) -> Plan:
         """The plan of a molecule with its predictions."""
         n = topology.molecule.n_atoms
-        matrix, intercept, scale = torch.zeros(3 * n, 3 * n), torch.zeros(3 * n), torch.ones(3 * n)
+        matrix, square = torch.zeros(3 * n, 3 * n), torch.zeros(3 * n, n)
+        intercept, scale = torch.zeros(3 * n), torch.ones(3 * n)
         index = {int(k): i for i, k in enumerate(self.keys.tolist())}
         for (a, q), key in topology.keys.items():
             i = 3 * a + q
             row = index.get(key)
             if row is not None:
                 at = torch.tensor([3 * m + s for m, s in topology.regressors[a, q]], dtype=torch.int64)
-                matrix[i, at] = self.coefficient[self.start[row] : self.start[row + 1]].cpu()
+                found = self.coefficient[self.start[row] : self.start[row + 1]].cpu()
+                matrix[i, at] = found[: len(at)]
+                square[i, torch.tensor(topology.bends[a, q], dtype=torch.int64)] = found[len(at) :]
             else:
                 row = next((index[name] for name in topology.names[a][q] if name in index), None)
             if row is None:
                 intercept[i], scale[i] = _unknown(topology, a, q)
             else:
                 intercept[i], scale[i] = self.intercept[row], self.scale[row]
-        return make_plan(topology, matrix, intercept, scale)
+        return make_plan(topology, matrix, square, intercept, scale)
 
     def coverage(self, topology: Topology) -> float:
         """Share of a molecule's stiff coordinates whose surroundings were seen in training."""
@@ -126,9 +130,7 @@ class Predictions(nn.Module):
 def _coordinates(topology: Topology, frames: np.ndarray) -> np.ndarray:
     """z of conformations [n, 3 N], float64; at most some thousands, evenly spread, those off the support left out."""
     frames = np.asarray(frames[:: max(1, len(frames) // _ROWS)])
-    n = topology.molecule.n_atoms
-    bare = make_plan(topology, torch.zeros(3 * n, 3 * n), torch.zeros(3 * n), torch.ones(3 * n))
-    plan = stack([bare]).rows(torch.zeros(len(frames), dtype=torch.int64))
+    plan = stack([make_plan(topology)]).rows(torch.zeros(len(frames), dtype=torch.int64))
     found = internals(gather(torch.from_numpy(frames).double(), plan.order), plan)
     z = found.z[found.inside & torch.isfinite(found.z).flatten(1).all(1)].flatten(1).numpy()
     if len(z) == 0:

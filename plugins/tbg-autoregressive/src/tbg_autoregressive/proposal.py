@@ -156,6 +156,7 @@ class Autoregressive(Proposal):
         found = internals(y, plan)
         z = found.z.flatten(1)
         predicted = plan.intercept + torch.einsum("bij,bj->bi", plan.matrix.to(z), z)
+        predicted = predicted + torch.einsum("bij,bj->bi", plan.square.to(z), found.z[..., 2].square())
         residual = ((z - predicted) / plan.scale).unflatten(1, (-1, 3)).where(plan.stiff, 0.0)
         atoms, placed, blocks = (s[index] for s in statics)
         context = self._context(blocks, self.context.keys(atoms, residual.to(atoms)), y.to(atoms), plan)
