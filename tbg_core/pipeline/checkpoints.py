@@ -13,7 +13,7 @@ from tbg_core.contracts.proposal import Proposal
 from tbg_core.errors import CheckpointError, ConfigError, UnsupportedSystemError
 from tbg_core.pipeline.components import SAMPLING_SLOTS, build_proposal
 from tbg_core.registry import get_registry
-from tbg_core.storage.checkpoint import Checkpoint
+from tbg_core.storage.checkpoint import Checkpoint, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tbg_core.contracts.system import System
 
 
-_LISTED: Final = 20
 SERVES: Final = 0.5
 """Least coverage of a system by a shipped checkpoint that was not trained on it, but carries over to others."""
 
@@ -42,8 +41,7 @@ def find_checkpoint(config: RunConfig, system: System) -> Path:
     if shares and max(shares)[0] >= SERVES:
         return max(shares)[1]
     names = [entry["name"] for opened in shipped for entry in opened.manifest.get("systems", [])]
-    listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
-    known = f" Shipped for {config.model_label}: {listed}." if names else ""
+    known = f" Shipped for {config.model_label}: {listed(names)}." if names else ""
     raise CheckpointError(
         f"no checkpoint of {config.model_label} covers {system.name}.{known}",
         fix="Add --from-scratch to simulate and train one first, or give --checkpoint DIR.",

@@ -14,6 +14,8 @@ from tbg_core.errors import CheckpointError, StorageError
 from tbg_core.storage.atomic import read_json, sha256, write_atomically, write_json, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from tbg_core.contracts.proposal import Proposal
@@ -90,10 +92,15 @@ class Checkpoint:
         data = self.manifest.get("data", {})
         target = [str(data[key]) for key in ("energy", "preset") if data.get(key)]
         target += [f"{data['temperature_K']:g} K"] if data.get("temperature_K") else []
-        systems = ", ".join(entry["name"] for entry in self.manifest.get("systems", []))
+        systems = listed([entry["name"] for entry in self.manifest.get("systems", [])])
         size = f", {self.manifest['parameters']:,} parameters" if "parameters" in self.manifest else ""
         frames = f"{data['frames']:,} frames of " if "frames" in data else ""
         return f"{name}{size}; trained on {frames}{systems} ({', '.join(target) or 'target unknown'})"
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names for a line of text, the first ``most`` of them."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def save_checkpoint(folder: Path, proposal: Proposal, model: dict[str, Any], **manifest: Any) -> None:

@@ -45,7 +45,7 @@ def refused(result, *texts, code=2):
         (["sample"], ["--checkpoint"]),
         (["reweight", "nowhere"], ["nowhere is not a folder"]),
         (["report", "nowhere"], ["nowhere is not a folder"]),
-        (["report"], ["takes the folder of one run"]),
+        (["report"], ["takes the folder of a run"]),
         (["rum"], ["rum"]),
         (["components", "show", "dopri"], ["no component is called 'dopri'", "'dopri5'"]),
         (["components", "list", "--kind", "integrators"], ["unknown kind 'integrators'", "'integrator'"]),

@@ -182,9 +182,9 @@ def _loss(path: Path) -> list[list[str]]:
 _COSTS = ("seconds", "created", "command", "cpu_seconds", "core_seconds", "ns_per_core_day")
 
 
-def _json(path: Path) -> Any:
-    # Times and costs differ from run to run; everything else is determined.
-    return _without_costs(json.loads(path.read_text()))
+def _json(path: Path, place: Path) -> Any:
+    # Times and costs differ from run to run, and paths by where the run lies; everything else is determined.
+    return _without_costs(json.loads(path.read_text().replace(str(place), ".")))
 
 
 def _without_costs(content: Any) -> Any:
@@ -201,7 +201,7 @@ def contents(folder: Path) -> dict[str, Any]:
             continue
         name = str(path.relative_to(folder))
         if path.suffix == ".json":
-            found[name] = _json(path)
+            found[name] = _json(path, folder.parent)
         elif path.name == "loss.csv":
             found[name] = _loss(path)
         elif path.name == "report.html":

@@ -23,7 +23,7 @@ from tbg_core.priors.gaussian import Gaussian, MeanFreeGaussian
 from tbg_core.samplers.config import ImportanceSamplerConfig
 from tbg_core.samplers.importance import ImportanceSampler
 from tbg_core.testing import LikelihoodConformance, ObjectiveConformance, ProposalConformance, SamplerConformance
-from tbg_core.testing.parts import GaussianProposal, atoms, n_methylacetamide, near_reference, plane
+from tbg_core.testing.parts import GaussianProposal, atoms, n_methylacetamide, plane
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -311,7 +311,7 @@ def test_sampler(sampler, test):
 
 def test_the_molecule_of_the_kit_is_one():
     molecule = n_methylacetamide()
-    x = near_reference(molecule, 3).numpy()
+    x = molecule.reference[None]
     lengths = np.linalg.norm(x[:, [a for a, _ in molecule.bonds]] - x[:, [b for _, b in molecule.bonds]], axis=2)
     assert lengths.min() > 0.08
     assert lengths.max() < 0.16

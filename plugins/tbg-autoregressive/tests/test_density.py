@@ -166,3 +166,13 @@ def test_molecules_never_seen_fall_back_on_coarser_names(molecule, make_model) -
     with torch.no_grad():
         draws = model.sample_with_log_prob(SampleKeys.range(1, "u", 0, 8), unknown)
     assert torch.isfinite(draws.log_q[draws.status == 0]).all()
+
+
+def test_the_reference_of_an_audit_is_the_same_density_in_float64(make_model) -> None:
+    model = make_model(WATER)
+    with torch.no_grad():
+        draws = model.sample_with_log_prob(SampleKeys.range(2, "w", 0, 50), WATER)
+        better = model.reference(None)
+        again = better.log_prob(draws.x, WATER).log_q
+    assert next(better.heads.parameters()).dtype == torch.float64
+    assert float((again - draws.log_q).abs().max()) < 1e-4

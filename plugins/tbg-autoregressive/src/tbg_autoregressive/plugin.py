@@ -17,6 +17,7 @@ def tbg_components() -> list[ComponentSpec]:
             config="tbg_autoregressive.config:AutoregressiveConfig",
             capabilities=frozenset({"molecules"}),
             maturity="experimental",
+            checkpoints="tbg_autoregressive.checkpoints",
             conformance=("tbg_autoregressive.conformance:TestAutoregressive",),
         )
     ]

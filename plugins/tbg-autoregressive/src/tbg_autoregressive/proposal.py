@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tbg_autoregressive.config import AutoregressiveConfig
+    from tbg_core.contracts.integrator import Integrator
     from tbg_core.contracts.system import Batch, System
     from tbg_core.randomness import SampleKeys
 
@@ -196,6 +197,13 @@ class Autoregressive(Proposal):
         log_q = (log_p - volume.log_volume + plan.log_constant).masked_fill(~volume.inside, -torch.inf)
         x = gather(y, plan.place)
         return self._draws(x - x.mean(dim=1, keepdim=True), log_q)
+
+    @override
+    def reference(self, integrator: Integrator) -> Autoregressive:
+        """The same density with its network in float64; no equation is to be solved."""
+        better = Autoregressive(self.config.model_copy(update={"dtype": "float64"}))
+        better.load_state_dict(self.state_dict())
+        return better.to(self.predictions.scale.device).eval()
 
     @staticmethod
     def _draws(x: Tensor, log_q: Tensor) -> Draws:

@@ -1,0 +1,1 @@
+"""Trained checkpoints, one folder each, with a model card README.md."""
