@@ -182,9 +182,12 @@ def _loss(path: Path) -> list[list[str]]:
 _COSTS = ("seconds", "created", "command", "cpu_seconds", "core_seconds", "ns_per_core_day")
 
 
-def _json(path: Path, place: Path) -> Any:
+def _json(path: Path, places: tuple[Path, ...]) -> Any:
     # Times and costs differ from run to run, and paths by where the run lies; everything else is determined.
-    return _without_costs(json.loads(path.read_text().replace(str(place), ".")))
+    text = path.read_text()
+    for place in places:
+        text = text.replace(str(place), ".")
+    return _without_costs(json.loads(text))
 
 
 def _without_costs(content: Any) -> Any:
@@ -193,15 +196,20 @@ def _without_costs(content: Any) -> Any:
     return content
 
 
-def contents(folder: Path) -> dict[str, Any]:
-    """Every file of a folder that a reader would take for real, and what of it must be the same in every run."""
+def contents(folder: Path, *others: Path) -> dict[str, Any]:
+    """Every file of a folder that a reader would take for real, and what of it must be the same in every run.
+
+    Runs store absolute paths: those that lead beside ``folder`` or beside one of ``others``, whose copy it may be,
+    count as the same.
+    """
+    places = tuple(place.parent for place in (folder, *others))
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name.startswith("."):
             continue
         name = str(path.relative_to(folder))
         if path.suffix == ".json":
-            found[name] = _json(path, folder.parent)
+            found[name] = _json(path, places)
         elif path.name == "loss.csv":
             found[name] = _loss(path)
         elif path.name == "report.html":
@@ -218,7 +226,7 @@ def same_as() -> Callable[[Path, Path], None]:
     """Asserts that two folders hold the same files with the same content."""
 
     def check(folder: Path, expected: Path) -> None:
-        have, wanted = contents(folder), contents(expected)
+        have, wanted = contents(folder, expected), contents(expected, folder)
         assert sorted(have) == sorted(wanted)
         assert [name for name in wanted if have[name] != wanted[name]] == []
 

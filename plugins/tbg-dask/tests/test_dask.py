@@ -36,7 +36,8 @@ def toy(**changes):
 
 
 def shards(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / "frames").iterdir())}
+    # A worker killed while it wrote leaves a hidden temporary file, which the next run that opens the folder sweeps.
+    return {path.name: path.read_bytes() for path in sorted((folder / "frames").glob("[!.]*"))}
 
 
 class KillsAWorker(NullProgress):
