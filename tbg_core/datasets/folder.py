@@ -1,4 +1,4 @@
-"""Folders of frames that a model can be trained on: a simulation, a dataset of simulations, a packed dataset."""
+"""Folders of frames that a model can be trained on: simulations, datasets of them, and weighted samples of a model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tbg_core.datasets.positions import Positions
+from tbg_core.ensemble import Ensemble
+from tbg_core.ensemble.files import SHARDS
 from tbg_core.ensemble.recorded_system import system_from_dict
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.folder import read_provenance
@@ -27,7 +29,8 @@ def load_data(folder: Path, systems: Iterable[str] | None = None, *, training: b
     """Frames of one or many systems, their positions memory-mapped.
 
     Args:
-        folder: What ``tbg simulate``, ``tbg datasets make`` or ``tbg datasets pack`` wrote.
+        folder: What ``tbg simulate``, ``tbg datasets make`` or ``tbg datasets pack`` wrote; or a run of ``tbg sample``,
+            or a folder of such runs, whose samples are drawn by their weights.
         systems: Only these systems of a dataset, by name.
         training: They are to be trained on: a split that is held out is refused.
 
@@ -36,7 +39,8 @@ def load_data(folder: Path, systems: Iterable[str] | None = None, *, training: b
     """
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
-        return [simulation_frames(folder)]
+        runs = _runs(folder)
+        return [run_frames(run) for run in runs] if runs else [simulation_frames(folder)]
     manifest = read_manifest(folder)
     if training and not manifest["training"]:
         raise StorageError(
@@ -59,8 +63,11 @@ def load_data(folder: Path, systems: Iterable[str] | None = None, *, training: b
 
 def origin(folder: Path) -> dict[str, Any]:
     """What frames are of: the name of the energy, and what its target says of itself."""
-    path = Path(folder) / MANIFEST
-    source = read_manifest(folder) if path.is_file() else read_provenance(Path(folder))
+    folder = Path(folder)
+    if (folder / MANIFEST).is_file():
+        source = read_manifest(folder)
+    else:
+        source = read_provenance(next(iter(_runs(folder)), folder))
     return {"energy": source.get("energy"), **source.get("target", {})}
 
 
@@ -92,6 +99,32 @@ def simulation_frames(folder: Path) -> Frames:
     walker = np.concatenate([store.read(i, ["walker"])["walker"] for i in store.indices])
     positions = Positions([store.memory_map(i, "positions") for i in store.indices])
     return Frames(system, positions, walker)
+
+
+def run_frames(folder: Path) -> Frames:
+    """Samples of a model as training data, each drawn in proportion to its importance weight: self-improvement.
+
+    Weights are truncated at sqrt(n) times their mean (Ionides 2008): a single draw in a region that the model
+    all but misses would else be learned by heart.
+
+    Raises:
+        StorageError: If the run has no valid sample.
+    """
+    ensemble = Ensemble.load(folder)
+    kept = np.flatnonzero(ensemble.valid)
+    if len(kept) == 0:
+        raise StorageError(f"{folder} holds no valid samples.", fix="Train on simulated frames first.")
+    w = ensemble.relative_weights
+    w = np.minimum(w, np.sqrt(len(w)) * w.mean())[kept]
+    # Draws are independent: each is a walker of its own.
+    return Frames(ensemble.system, ensemble.positions[kept], np.arange(len(kept)), w / w.sum())
+
+
+def _runs(folder: Path) -> list[Path]:
+    """The run that a folder is, or those that lie in it, by name."""
+    if (folder / SHARDS).is_dir():
+        return [folder]
+    return sorted(path.parent for path in folder.glob(f"*/{SHARDS}"))
 
 
 def packed_frames(folder: Path, name: str, manifest: dict[str, Any]) -> Frames:

@@ -17,7 +17,7 @@ from tbg_core.pipeline.folder import open_folder, read_provenance, write_provena
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import single_thread
 from tbg_core.storage.checkpoint import Checkpoint, save_checkpoint
-from tbg_core.training.data import Frames, TrainingData, oversampling_weights
+from tbg_core.training.data import Frames, TrainingData, merge_frames, oversampling_weights
 from tbg_core.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def train(
 
     Args:
         config: Uses model, prior, objective, training and seed.
-        data: Simulation folders, one per system (or several of one system), and folders of datasets.
+        data: Simulation folders, one per system (or several of one system), folders of datasets, and runs whose
+            weighted samples are to be learned from.
         out: Folder of the training run; the checkpoint is ``out/checkpoint``.
         resume: Go on from the last saved training state.
         device: Where to train.
@@ -54,7 +55,7 @@ def train(
     """
     if not data:
         raise ConfigError("no training data were given.", fix="Name simulation folders: --data DIR.")
-    frames = _merge([frames for folder in data for frames in load_data(folder, training=True)])
+    frames = [_weighted(frames, config) for folder in data for frames in load_data(folder, training=True)]
     content = {**stage_content(config, "train"), "data": [str(folder) for folder in data]}
     start = None
     if checkpoint is not None:
@@ -63,9 +64,9 @@ def train(
     open_folder(out, content, resume=resume)
     write_provenance(out)
     settings = config.training
-    parts = [_weighted(f, config).split(settings.validation_fraction) for f in frames]
-    training = TrainingData([part[0] for part in parts])
-    held_out = [part[1] for part in parts if part[1] is not None]
+    parts = [f.split(settings.validation_fraction) for f in frames]
+    training = TrainingData(merge_frames([part[0] for part in parts]))
+    held_out = merge_frames([part[1] for part in parts if part[1] is not None])
     with single_thread():
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)  # noqa: TID251 - torch initialises weights from its global generator
@@ -100,22 +101,6 @@ def train(
         versions=read_provenance(out).get("versions", {}),
     )
     return out / CHECKPOINT
-
-
-def _merge(frames: list[Frames]) -> list[Frames]:
-    """Joins frames of the same system from several folders; their walkers stay apart."""
-    merged: dict[str, Frames] = {}
-    for f in frames:
-        have = merged.get(f.system.key)
-        if have is None:
-            merged[f.system.key] = f
-            continue
-        merged[f.system.key] = Frames(
-            f.system,
-            np.concatenate([have.positions, f.positions]),
-            np.concatenate([have.walker, f.walker + have.walker.max() + 1]),
-        )
-    return list(merged.values())
 
 
 def _weighted(frames: Frames, config: RunConfig) -> Frames:

@@ -64,6 +64,33 @@ class Frames:
         return Frames(self.system, kept, self.walker[rows], weights)
 
 
+def merge_frames(frames: Sequence[Frames]) -> list[Frames]:
+    """Joins frames of the same system from several folders.
+
+    A frame of a folder without weights is drawn as often as any other of it; folders share the draws in
+    proportion to their effective numbers of frames, 1 / sum w^2.
+    """
+    merged: dict[str, list[Frames]] = {}
+    for f in frames:
+        merged.setdefault(f.system.key, []).append(f)
+    return [parts[0] if len(parts) == 1 else _joined(parts) for parts in merged.values()]
+
+
+def _joined(parts: list[Frames]) -> Frames:
+    first = np.cumsum([0, *(part.walker.max() + 1 for part in parts)])
+    weights = None
+    if any(part.weights is not None for part in parts):
+        each = [np.full(len(p.positions), 1.0 / len(p.positions)) if p.weights is None else p.weights for p in parts]
+        shares = np.array([1.0 / (w @ w) for w in each])
+        weights = np.concatenate([w * share for w, share in zip(each, shares / shares.sum(), strict=True)])
+    return Frames(
+        parts[0].system,
+        np.concatenate([part.positions for part in parts]),
+        np.concatenate([part.walker + shift for part, shift in zip(parts, first, strict=False)]),
+        weights,
+    )
+
+
 SIZE_SPREAD = 1.15
 """The largest system of a batch has at most so many times the atoms of the smallest."""
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from tbg_core.datasets import load_data
+from tbg_core.ensemble import Ensemble
 from tbg_core.ensemble.recorded_system import RecordedSystem
 from tbg_core.errors import ConfigError
-from tbg_core.training.data import Frames, TrainingData, oversampling_weights
+from tbg_core.training.data import Frames, TrainingData, merge_frames, oversampling_weights
 
 PLANE = RecordedSystem("plane", "p1a4e", (2,), 2)
 SMALL, LARGE = (RecordedSystem(f"chain-{n}", f"c{n}", (n, 3), 3 * n - 3) for n in (7, 8))
@@ -134,3 +136,38 @@ def test_a_rare_region_gets_the_share_that_was_asked_for(share):
 def test_a_region_that_was_never_visited_leaves_the_weights_even():
     weights = oversampling_weights(np.full(50, 1.0 - np.pi), centre=1.0, kappa=1000.0, share=0.5)
     np.testing.assert_allclose(weights, 1 / 50)
+
+
+def test_samples_of_a_model_are_drawn_by_their_truncated_weights(tmp_path):
+    n = 400
+    x = np.arange(2.0 * n, dtype=np.float32).reshape(n, 2)
+    u = np.zeros(n)
+    u[3] = -8.0
+    valid = np.arange(n) != 5
+    ensemble = Ensemble(
+        PLANE, 300.0, x, np.zeros(n), u, valid, log_q_err=np.zeros(n), status=np.where(valid, 0, 3).astype(np.int64)
+    )
+    ensemble.save(tmp_path / "runs" / "plane")
+    for folder in (tmp_path / "runs", tmp_path / "runs" / "plane"):
+        (found,) = load_data(folder, training=True)
+        assert len(found.positions) == n - 1
+        assert found.weights.sum() == pytest.approx(1.0)
+        np.testing.assert_array_equal(found.positions, x[valid])
+    mean = (np.exp(8.0) + n - 2) / n
+    assert found.weights[3] / found.weights[0] == pytest.approx(np.sqrt(n) * mean)
+    mild = np.zeros(n)
+    mild[3] = -2.0
+    ensemble.with_energy(mild, 300.0).save(tmp_path / "mild")
+    (found,) = load_data(tmp_path / "mild")
+    assert found.weights[3] / found.weights[0] == pytest.approx(np.exp(2.0))
+
+
+def test_folders_share_the_draws_by_their_effective_numbers_of_frames():
+    weights = np.array([1.0, 1.0, 2.0]) / 4.0
+    (joined,) = merge_frames([frames(2, 2), frames(1, 3, weights=weights)])
+    n_eff = 1.0 / (weights @ weights)
+    assert joined.weights[:4].sum() == pytest.approx(4 / (4 + n_eff))
+    np.testing.assert_allclose(joined.weights[4:] / joined.weights[4:].sum(), weights)
+    assert sorted(set(joined.walker)) == [0, 1, 2]
+    (joined,) = merge_frames([frames(2, 2), frames(1, 3)])
+    assert joined.weights is None
