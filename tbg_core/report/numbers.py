@@ -40,7 +40,9 @@ def count(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``"3.2 s"``, ``"4 min 10 s"``, ``"2 h 5 min"``."""
+    """``"17 ms"``, ``"3.2 s"``, ``"4 min 10 s"``, ``"2 h 5 min"``."""
+    if 0.0 < seconds < 0.1:
+        return f"{1000.0 * seconds:.2g} ms"
     if seconds < 60.0:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -48,7 +48,8 @@ def build(run: RunData) -> Section:
     above = float(np.mean(u > high))
     caption = "All curves have the same area over the whole axis of energies."
     if above > 0.001:
-        caption += f" {percent(above)} of the proposal lies beyond the right edge (up to {u.max():,.0f} {unit})."
+        edge = f"{u.max():,.0f}".replace("-", "−")
+        caption += f" {percent(above)} of the proposal lies beyond the right edge (up to {edge} {unit})."
     svg = to_svg(drawing, "energies", "histograms of the potential energy")
     figures = (
         Figure(svg, "Potential energy", caption),

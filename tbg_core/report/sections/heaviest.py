@@ -59,7 +59,7 @@ def _table(run: RunData, top: np.ndarray) -> Table:
     for row, energy in zip(top, energies, strict=True):
         sample = cloud.rows[row]
         cells = [f"sample {sample:,}", percent(float(cloud.shares[row])), f"{energy:.2f}"]
-        cells += [f"{ensemble.log_q[sample]:.2f}", f"{ensemble.log_q_err[sample]:.1e}"]
+        cells += [f"{ensemble.log_q[sample]:.2f}", f"{ensemble.log_q_err[sample]:.2g}"]
         cells += [f"{cloud.evaluate(o)[row]:.3g}" for o in observables]
         rows.append(tuple(cell.replace("-", "−") for cell in cells))
     return Table(tuple(columns), tuple(rows))

@@ -50,7 +50,7 @@ def _text(ensemble: Ensemble, log_w: np.ndarray) -> str:
     return (
         f"Half of the weight is held by {summary.samples_for_half:,} of {len(log_w):,} samples; "
         f"the largest weights are {largest}. Without the largest {percent(TRIMMED_FRACTION)} of the weights "
-        f"the ESS would be {summary.ess_trimmed:.1f} instead of {summary.ess:.1f}; that figure is biased and "
+        f"the ESS would be {count(summary.ess_trimmed)} instead of {count(summary.ess)}; that figure is biased and "
         "shown for comparison with published ones only."
     )
 
