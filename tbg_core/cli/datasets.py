@@ -19,11 +19,11 @@ MAKE_EXAMPLES = """[b]Examples[/b]
 
   tbg datasets make dipeptides --split train --out data/dipeptides
 
-  tbg datasets make dipeptides --split train --out data/dipeptides --frames 240 --resume    go on, or prolong
+  tbg datasets make dipeptides --out data/dipeptides --resume      go on
 
-  tbg datasets make dipeptides --split validation --systems AL,EC --out data/validation
+  tbg datasets make dipeptides --split validation --systems AL,EC --out data/v
 
-  tbg datasets make dipeptides --split test_tbg_8 -s dynamics.temperatures_K=[] --out data/plain    no tempering"""
+  tbg datasets make dipeptides --out data/dipeptides --resume --frames 240"""
 
 LIST_EXAMPLES = """[b]Examples[/b]
 
@@ -31,9 +31,9 @@ LIST_EXAMPLES = """[b]Examples[/b]
 
 SHOW_EXAMPLES = """[b]Examples[/b]
 
-  tbg datasets show data/dipeptides              frames, round trips and convergence of every system
+  tbg datasets show data/dipeptides         frames, convergence
 
-  tbg datasets show dipeptides                   the same of the frames that ship
+  tbg datasets show dipeptides              the same of the frames that ship
 
   tbg datasets show data/dipeptides --json"""
 

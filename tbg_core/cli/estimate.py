@@ -22,7 +22,7 @@ app = make_app()
 
 EXAMPLES = """[b]Examples[/b]
 
-  tbg estimate runs/ala                        averages of the usual observables
+  tbg estimate runs/ala                        averages of the usual
 
   tbg estimate runs/ala -O phi -O distance:1:C,3:N --unit angstrom
 
@@ -30,9 +30,9 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg estimate runs/ala -O phi --profile --plot phi.png --json
 
-  tbg estimate runs/ala -O j-hn-ha:2@hu1997    a J-coupling, by these parameters
+  tbg estimate runs/ala -O j-hn-ha:2@hu1997    a J-coupling, its source
 
-  tbg estimate runs/ala -O mycv.py:bend        your own function; the file is run
+  tbg estimate runs/ala -O mycv.py:bend        your function is run
 
 What can be asked of a molecule: [b]tbg observables list --system ACE-ALA-NME[/b]."""
 

@@ -53,11 +53,11 @@ VERBS: Final[dict[str, Verb]] = {
 
 EPILOG: Final = """[b]Examples[/b]
 
-  tbg run                                  alanine dipeptide, with the model that ships
+  tbg run                                  alanine dipeptide, its model ships
 
-  tbg run --model egnn --energy openmm --system ACE-ALA-NME -n 1000 --out runs/ala
+  tbg run --model egnn --energy openmm --system ACE-ALA-NME --out runs/ala
 
-  tbg run --system ACE-NME --from-scratch  simulate, train and sample a small molecule
+  tbg run --system ACE-NME --from-scratch  simulate, train, then sample
 
   tbg components list --kind integrator    what can be named
 
@@ -209,8 +209,8 @@ def _application() -> typer.Typer:
     ) -> None:
         """Sample molecules at equilibrium.
 
-        A generative model proposes conformations with a density that is known exactly, and an energy weights
-        them. Model, energy and everything between are plugins.
+        A generative model proposes conformations with a density that is known
+        exactly, and an energy weights them. Every part is a plugin.
         """
 
     return app

@@ -23,19 +23,19 @@ LIST_EXAMPLES = """[b]Examples[/b]
 
   tbg plugins list
 
-  TBG_DISABLE_PLUGINS=openmm tbg plugins list    skip a plugin (* skips all, as --no-plugins does)
+  TBG_DISABLE_PLUGINS=openmm tbg plugins list    without openmm
 
   TBG_STRICT_PLUGINS=1 tbg plugins list          stop at the first broken one"""
 
 CHECK_EXAMPLES = """[b]Examples[/b]
 
-  tbg plugins check toys                 a plugin: its description, options, imports, and each component
+  tbg plugins check toys                 a plugin, and all its components
 
   tbg plugins check field/mlp            one component
 
   tbg plugins check mine --tracebacks    where in the code each failure arose
 
-  tbg plugins check mine --no-tests      without the conformance tests, which need tbg-core[[testing]]"""
+  tbg plugins check mine --no-tests      what needs no tbg-core[[testing]]"""
 
 DOCTOR_EXAMPLES = """[b]Examples[/b]
 
@@ -45,7 +45,7 @@ DOCTOR_EXAMPLES = """[b]Examples[/b]
 
 NEW_EXAMPLES = """[b]Examples[/b]
 
-  tbg plugins new my-field --kind field             a folder my-field with a working plugin
+  tbg plugins new my-field --kind field             writes a working plugin
 
   tbg plugins new my-energy --kind energy --out ~/code"""
 

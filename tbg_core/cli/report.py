@@ -23,11 +23,11 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg report runs/gf --reference data/gf         beside molecular dynamics
 
-  tbg report runs/gf -O rg -O distance:1:C,3:N   more free energies; [b]FILE.py:NAME[/b] is your own
+  tbg report runs/gf -O rg -O distance:1:C,3:N   [b]FILE.py:NAME[/b]: yours
 
   tbg report runs/gf --unit kcal/mol --open
 
-  tbg report runs/gf runs/gf-rk4                 a page of its own that compares the two"""
+  tbg report runs/gf runs/gf-rk4                 one page that compares them"""
 
 
 @app.command(epilog=EXAMPLES)

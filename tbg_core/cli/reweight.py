@@ -19,11 +19,11 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg reweight runs/gf --temperature 330 --out runs/gf-330K
 
-  tbg reweight runs/gf -s energy.preset=amber99sbildn-obc-300K --out runs/gf-amber99
+  tbg reweight runs/gf -s energy.preset=amber99sbildn-obc-300K --out runs/b
 
-  tbg reweight runs/ala --energy ase --out runs/ala-gfn2      GFN2-xTB; `tbg components show ase` has more
+  tbg reweight runs/ala --energy ase --out runs/ala-gfn2      GFN2-xTB
 
-  tbg reweight runs/ala --energy ase -s energy.solvent=water -s energy.workers=4 --out runs/ala-gfn2-water
+  tbg reweight runs/ala --energy ase -s energy.solvent=water --out runs/ala-w
 
 The draws and their log q stay as they are, and the temperature unless --temperature is given; only energies are
 computed. Where the two energies differ much, few of the draws matter: look at the effective sample size. Training

@@ -12,17 +12,17 @@ app = make_app()
 
 EXAMPLES = """[b]Examples[/b]
 
-  tbg run --model egnn --energy openmm                 alanine dipeptide with the model that ships
+  tbg run --model egnn --energy openmm              alanine dipeptide
 
-  tbg run -n 1000 --seed 3 --out runs/ala              more samples, another seed
+  tbg run -n 1000 --seed 3 --out runs/ala           more, another seed
 
-  tbg run --system ACE-NME --from-scratch              simulate, train, then sample
+  tbg run --system ACE-NME --from-scratch           simulate and train first
 
-  tbg run --system GF --from-scratch --out runs/gf     a dipeptide by its sequence
+  tbg run --system GF --from-scratch --out runs/gf  a dipeptide
 
-  tbg run --system mine.pdb --checkpoint runs/t/checkpoint -s integrator.rtol=1e-6
+  tbg run --system mine.pdb --checkpoint my/model -s integrator.rtol=1e-6
 
-  tbg run --config study.yaml --resume                 go on after an interruption
+  tbg run --config study.yaml --resume              go on
 
 The folder holds config.yaml, metrics.json, weights.csv, samples.xtc and report.html."""
 

@@ -17,11 +17,11 @@ app = make_app()
 
 EXAMPLES = """[b]Examples[/b]
 
-  tbg sample --checkpoint runs/train-nma/checkpoint --system ACE-NME -n 2000 --out runs/nma
+  tbg sample --checkpoint runs/t/checkpoint --system ACE-NME --out runs/nma
 
-  tbg sample --checkpoint runs/t/checkpoint --system GF --integrator rk4 -s integrator.steps=40
+  tbg sample --checkpoint runs/t/checkpoint --system GF --integrator rk4
 
-  tbg report runs/nma                                        figures and verdict"""
+  tbg report runs/nma    figures and verdict"""
 
 Trained = Annotated[
     Path,

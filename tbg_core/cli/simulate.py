@@ -19,9 +19,9 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg simulate --system GF -s dynamics.frame_interval_ps=2 --out data/gf
 
-  tbg simulate --system ACE-NME --energy ase --walkers 8 --frames 100 --out data/nma-gfn2      in GFN2-xTB
+  tbg simulate --system ACE-NME --energy ase --out data/x     in GFN2-xTB
 
-  tbg simulate --system GF --out data/gf --resume      go on after an interruption"""
+  tbg simulate --system GF --out data/gf --resume    go on, or prolong"""
 
 Dynamics = Annotated[
     str | None,

@@ -18,13 +18,13 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg train --data data/nma --model egnn --steps 4000 --out runs/train-nma
 
-  tbg train --data data/gf --data data/ga -s model.width=128 -s training.batch_size=256
+  tbg train --data data/gf --data data/ga -s training.batch_size=256
 
-  tbg train --data dipeptides --model egnn --out runs/dipeptides    the frames that ship
+  tbg train --data dipeptides --model egnn --out runs/d    frames that ship
 
-  tbg train --data data/gf --checkpoint runs/train/checkpoint --steps 500    fine-tune a model
+  tbg train --data data/gf --checkpoint runs/t/checkpoint    fine-tune
 
-  tbg train --data data/nma --out runs/train-nma --resume    go on after an interruption
+  tbg train --data data/nma --out runs/train-nma --resume    go on
 
 The checkpoint is the folder [b]checkpoint[/b] in --out: give it to [b]tbg run --checkpoint[/b]."""
 

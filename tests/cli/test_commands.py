@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+from importlib import import_module
 
 import pytest
+from rich.text import Text
+from typer.main import get_command
 
 from tbg_core.cli.main import VERBS, main
 
@@ -44,6 +47,16 @@ def test_every_verb_explains_itself_with_examples(capsys, verb):
     text = capsys.readouterr().out
     assert "Examples" in text
     assert f"tbg {' '.join([verb, *inner])}" in text
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_examples_fit_into_a_terminal_of_80_columns(verb):
+    module, _, app = VERBS[verb].target.partition(":")
+    command = get_command(getattr(import_module(module), app))
+    for each in (command, *getattr(command, "commands", {}).values()):
+        for line in Text.from_markup(each.epilog or "").plain.splitlines():
+            # One column of padding on either side; prose may wrap.
+            assert len(line) <= 78 or not line.startswith("  "), line
 
 
 def test_components_json_is_stable(tbg):
