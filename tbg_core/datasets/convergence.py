@@ -21,6 +21,8 @@ from tbg_core.units import thermal_energy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tbg_core.ensemble import Ensemble
+
 _BASINS: Final[Mapping[str, tuple[float, ...]]] = {
     # Where one basin ends and the next begins, degrees: left-handed (0 to 120) and the rest; helical (-120 to 50)
     # and extended; the three rotamers.
@@ -29,6 +31,7 @@ _BASINS: Final[Mapping[str, tuple[float, ...]]] = {
     "chi1": (0.0, 120.0, 240.0),
 }
 _TRANS: Final = np.pi / 2
+_RARE: Final = 0.01
 
 
 def convergence(folder: Path) -> dict[str, Any]:
@@ -62,12 +65,9 @@ def convergence(folder: Path) -> dict[str, Any]:
     system = system_from_dict(read_json(folder / SYSTEM))
     if isinstance(system, Molecule):
         x = frames["positions"]
-        for kind, edges in _BASINS.items():
-            for residue, atoms in torsions(system, kind).items():
-                angle = dihedral(x, *atoms)
-                name = f"{kind}:{residue + 1}"
-                inefficiency[name] = max(_inefficiency(f(angle), walkers) for f in (np.cos, np.sin))
-                populations[name] = _populations(_basin(angle, edges), len(edges), walkers)
+        for name, (angle, edges) in basin_torsions(system, x).items():
+            inefficiency[name] = max(_inefficiency(f(angle), walkers) for f in (np.cos, np.sin))
+            populations[name] = _populations(_basin(angle, edges), len(edges), walkers)
         omegas = [dihedral(x, *atoms) for atoms in torsions(system, "omega").values()]
         if omegas:
             found["cis"] = float(np.mean(np.any(np.abs(omegas) < _TRANS, axis=0)))
@@ -80,6 +80,49 @@ def convergence(folder: Path) -> dict[str, Any]:
         "split_half": round(max((p["split_half"] for p in populations.values()), default=0.0), 4),
         "drift": round(max((p["drift"] for p in populations.values()), default=0.0), 4),
     }
+
+
+def basin_torsions(molecule: Molecule, x: np.ndarray) -> dict[str, tuple[np.ndarray, tuple[float, ...]]]:
+    """The torsions whose basins are counted: name, angles [n] (radians), and where basins begin (degrees).
+
+    Args:
+        molecule: The molecule.
+        x: Conformations [n, N, 3], nm.
+    """
+    return {
+        f"{kind}:{residue + 1}": (dihedral(x, *atoms), edges)
+        for kind, edges in _BASINS.items()
+        for residue, atoms in torsions(molecule, kind).items()
+    }
+
+
+def compared(ensemble: Ensemble, populations: Mapping[str, Any]) -> dict[str, float]:
+    """How far the basin populations of a weighted ensemble are from those of a simulation.
+
+    Args:
+        ensemble: Samples of the same molecule.
+        populations: Of :func:`convergence`.
+
+    Returns:
+        ``difference``, the largest of all basins, and ``standard_errors``, the largest in standard errors of the two
+        together; a share s of the ensemble has the error sqrt(s (1 - s) / ESS). Basins that neither has found in more
+        than one of a hundred frames are left out: they have no error to speak of.
+    """
+    molecule = ensemble.system
+    if not isinstance(molecule, Molecule):
+        return {"difference": 0.0, "standard_errors": 0.0}
+    kept = ensemble.valid
+    w = ensemble.relative_weights[kept] / ensemble.relative_weights[kept].sum()
+    differences, in_errors = [0.0], [0.0]
+    for name, (angle, edges) in basin_torsions(molecule, ensemble.positions[kept]).items():
+        share = np.bincount(_basin(angle, edges), weights=w, minlength=len(edges))
+        simulated, error = (np.array(populations[name][key]) for key in ("share", "error"))
+        apart = np.abs(share - simulated)
+        counted = np.maximum(share, simulated) > _RARE
+        both = np.sqrt(error**2 + share * (1 - share) / ensemble.ess)
+        differences.append(float(apart.max()))
+        in_errors.append(float((apart / np.maximum(both, 1e-9))[counted].max()))
+    return {"difference": round(max(differences), 4), "standard_errors": round(max(in_errors), 2)}
 
 
 def energy_ratio(low: np.ndarray, high: np.ndarray, low_K: float, high_K: float) -> tuple[float, float]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from tbg_core.datasets.convergence import compared
 from tbg_core.datasets.folder import MANIFEST, SCHEMA, read_manifest, simulation_frames
 from tbg_core.datasets.positions import encode
 from tbg_core.datasets.table import markdown
+from tbg_core.ensemble import Ensemble
 from tbg_core.ensemble.recorded_system import system_to_dict
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.simulate import SYSTEM
@@ -28,27 +30,46 @@ _PUBLISHED: Final = (
 )
 
 
-def pack(folder: Path, out: Path, *, frames: int, skip: int, progress: Progress) -> Path:
-    """Writes ``frames`` frames of each system of a dataset in ``folder`` to ``out``; returns ``out``.
+class _Frames(NamedTuple):
+    """What is published of a system: positions [n, N, 3], nm, whose they are [n], and what the manifest says."""
 
-    Frames are taken at equal distances from every walker. Positions are multiples of 1e-4 nm, so that each is off by
-    at most half of that. ``convergence.md`` is a table of the whole simulations: time, round trips, populations.
+    positions: np.ndarray
+    walker: np.ndarray
+    about: dict[str, Any]
+
+
+def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | None = None, progress: Progress) -> Path:
+    """Writes frames of each system of a dataset in ``folder`` to ``out``; returns ``out``.
+
+    Frames are taken at equal distances from every walker of the simulation. With ``samples`` they are drawn by weight
+    from a model's samples of the same distribution instead, which are independent of each other, wherever the weights
+    can be trusted; the simulation is then what they are compared with. Positions are multiples of 1e-4 nm, so that
+    each is off by at most half of that. ``convergence.md`` is a table of the whole simulations: time, round trips,
+    populations.
 
     Args:
         folder: Folder of ``tbg datasets make``.
         out: Folder of the packed dataset; must be empty.
         frames: Frames per system.
         skip: Frames of each walker that are left out at its start.
+        samples: Folder with a run of ``tbg sample`` per system, by name.
         progress: Told of every system.
 
     Raises:
-        StorageError: If a system of the split is missing or has fewer frames than asked for.
+        StorageError: If a system of the split is missing, or has fewer frames than asked for and no samples.
     """
     manifest = read_manifest(folder)
     if manifest["packed"]:
         raise StorageError(f"{folder} is packed already.", fix="Give a folder of `tbg datasets make`.")
     left = {name: entry["frames"] - skip * entry["walkers"] for name, entry in manifest["systems"].items()}
     short = [f"{name} {count}" for name, count in left.items() if count < frames]
+    if samples is not None:
+        short = [name for name in left if not (samples / name).is_dir()]
+        if short:
+            raise StorageError(
+                f"{samples} has no samples of {len(short)} systems ({', '.join(short[:5])}).",
+                fix="Draw them first, one run per system.",
+            )
     if short or not left:
         raise StorageError(
             f"{len(short)} systems of {folder} have fewer than {frames} frames after {skip} of each walker "
@@ -60,29 +81,57 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, progress: Progress)
     with progress.stage("pack", total=len(manifest["systems"]), unit="systems") as bar:
         for shard, (name, entry) in enumerate(manifest["systems"].items()):
             source = simulation_frames(Path(folder) / name)
-            rows = spread_rows(source.walker, frames, skip)
-            store.write(
-                shard,
-                {
-                    "positions": encode(source.positions[rows], RESOLUTION_NM),
-                    "walker": source.walker[rows].astype(np.uint16),
-                },
-            )
+            found = None if samples is None else _of_samples(samples / name, entry, frames)
+            if found is None:
+                rows = spread_rows(source.walker, min(frames, left[name]), skip)
+                found = _Frames(source.positions[rows], source.walker[rows], {})
+            arrays = {
+                "positions": encode(found.positions, RESOLUTION_NM),
+                "walker": found.walker.astype(np.uint16),
+            }
+            store.write(shard, arrays)
             records[name] = system_to_dict(source.system)
             published = {key: entry[key] for key in _PUBLISHED if key in entry}
             digest = sha256(store.path(shard))
-            systems[name] = {"shard": shard, "key": entry["key"], "sha256": digest, **published, "frames": frames}
+            systems[name] = {
+                "shard": shard,
+                "key": entry["key"],
+                "sha256": digest,
+                **published,
+                "frames": len(found.walker),
+                **found.about,
+            }
             bar.advance(1, note=name)
     write_json(out / SYSTEM, records)
     described: dict[str, Any] = {
         k: manifest[k] for k in ("dataset", "split", "training", "source", "energy", "target", "versions")
     }
-    write_json(
-        out / MANIFEST,
-        {"schema": SCHEMA, "packed": True, "resolution_nm": RESOLUTION_NM, **described, "systems": systems},
-    )
-    write_text(out / TABLE, markdown(manifest))
+    described |= {"schema": SCHEMA, "packed": True, "resolution_nm": RESOLUTION_NM, "systems": systems}
+    write_json(out / MANIFEST, described)
+    whole = {name: {**entry, **systems[name], "frames": entry["frames"]} for name, entry in manifest["systems"].items()}
+    write_text(out / TABLE, markdown({**manifest, "systems": whole}))
     return out
+
+
+def _of_samples(run: Path, entry: dict[str, Any], frames: int) -> _Frames | None:
+    """Frames drawn by weight; None if the weights cannot be trusted. Copies of one draw count as one walker."""
+    ensemble = Ensemble.load(run)
+    if ensemble.system.key != entry["key"]:
+        raise StorageError(f"{run} holds samples of another system.", fix="One run per system, named as in the split.")
+    if not ensemble.reliability.reliable or len(ensemble) > np.iinfo(np.uint16).max:
+        return None
+    chosen = ensemble.resample(seed=0, n=frames)
+    assert chosen.parent is not None  # noqa: S101 - resampling sets it
+    copies = np.unique(chosen.parent, return_counts=True)[1]
+    independent = int(frames**2 / (copies**2).sum())
+    about = {
+        "attempted": len(ensemble),
+        "ess": round(ensemble.ess, 1),
+        "pareto_k": round(ensemble.pareto_k, 3),
+        "independent_frames": min(independent, int(ensemble.ess)),
+        "against_simulation": compared(ensemble, entry["populations"]),
+    }
+    return _Frames(chosen.positions, chosen.parent, about)
 
 
 def spread_rows(walker: np.ndarray, count: int, skip: int = 0) -> np.ndarray:

@@ -10,11 +10,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEADINGS = ("system", "ns", "frames", "effective", "round trips", "acceptance", "phi > 0", "split-half", "cis")
+SAMPLES = ("attempted", "ESS", "k", "independent", "off simulation")
+"""Headings of frames that were drawn by weight; the last is the largest difference of a basin's population, and the
+largest in standard errors."""
+
+
+def headings(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the columns; more of them where frames were drawn from samples."""
+    return HEADINGS + SAMPLES if _sampled(manifest) else HEADINGS
 
 
 def rows(manifest: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """One row per system; a population is followed by its standard error."""
-    return [_row(name, entry) for name, entry in manifest["systems"].items()]
+    sampled = _sampled(manifest)
+    return [_row(name, entry) + (_samples(entry) if sampled else ()) for name, entry in manifest["systems"].items()]
 
 
 def summary(manifest: Mapping[str, Any]) -> dict[str, float]:
@@ -24,6 +33,16 @@ def summary(manifest: Mapping[str, Any]) -> dict[str, float]:
         return {"systems": 0}
     phi = [_phi_split(entry) for entry in entries if _phi(entry)]
     every = [entry["split_half"] for entry in entries]
+    independent = [e["independent_frames"] for e in entries if "independent_frames" in e]
+    found = (
+        {
+            "drawn_from_samples": len(independent),
+            "independent_frames_median": float(np.median(independent)),
+            "independent_frames_least": min(independent),
+        }
+        if independent
+        else {}
+    )
     return {
         "systems": len(entries),
         "microseconds": round(sum(e["ns"] for e in entries) / 1000, 3),
@@ -35,12 +54,14 @@ def summary(manifest: Mapping[str, Any]) -> dict[str, float]:
         "phi_split_half_median": round(float(np.median(phi)), 4) if phi else 0.0,
         "phi_within_5_percent": round(float(np.mean(np.array(phi) <= 0.05)), 3) if phi else 1.0,
         "all_within_5_percent": round(float(np.mean(np.array(every) <= 0.05)), 3),
+        **found,
     }
 
 
 def markdown(manifest: Mapping[str, Any]) -> str:
     """The table in Markdown."""
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
+    names = headings(manifest)
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     lines += ["| " + " | ".join(row) + " |" for row in rows(manifest)]
     return "\n".join(lines) + "\n"
 
@@ -50,7 +71,7 @@ def print_table(manifest: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*HEADINGS, box=None, header_style="bold")
+    table = Table(*headings(manifest), box=None, header_style="bold")
     for row in rows(manifest):
         table.add_row(*row)
     console = Console(highlight=False)
@@ -80,4 +101,21 @@ def _row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         phi or "-",
         f"{entry['split_half']:.3f}",
         f"{entry.get('cis', 0.0):.3f}",
+    )
+
+
+def _sampled(manifest: Mapping[str, Any]) -> bool:
+    return any("independent_frames" in entry for entry in manifest["systems"].values())
+
+
+def _samples(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    if "independent_frames" not in entry:
+        return ("-",) * len(SAMPLES)
+    off = entry["against_simulation"]
+    return (
+        str(entry["attempted"]),
+        f"{entry['ess']:.0f}",
+        f"{entry['pareto_k']:.2f}",
+        str(entry["independent_frames"]),
+        f"{off['difference']:.3f} ({off['standard_errors']:.1f})",
     )

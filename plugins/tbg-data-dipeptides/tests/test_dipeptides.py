@@ -17,10 +17,12 @@ from tbg_core.config.load import make_config
 from tbg_core.config.resolve import resolve
 from tbg_core.datasets import load_data
 from tbg_core.datasets.folder import read_manifest
-from tbg_core.datasets.packing import RESOLUTION_NM
+from tbg_core.datasets.packing import RESOLUTION_NM, pack
 from tbg_core.datasets.positions import encode
 from tbg_core.datasets.verbs import build_dataset
+from tbg_core.ensemble import Ensemble
 from tbg_core.errors import ConfigError, StorageError
+from tbg_core.pipeline.progress import NullProgress
 from tbg_core.storage.shards import ShardStore
 from tbg_core.testing import DatasetConformance
 
@@ -161,6 +163,32 @@ def test_packed_frames_are_those_of_the_dataset(made, tmp_path):
     for entry in manifest["systems"].values():
         digest = hashlib.sha256(ShardStore(packed).path(entry["shard"]).read_bytes()).hexdigest()
         assert entry["sha256"] == digest
+
+
+def test_frames_are_drawn_by_weight_from_samples_that_can_be_trusted(made, tmp_path):
+    """AG from samples with even weights; GG, whose weights have no finite variance, from the simulation."""
+    rng = np.random.default_rng(1)
+    for frames, log_w in zip(load_data(made), (rng.normal(0, 0.3, 400), 2.0 * rng.exponential(size=400)), strict=True):
+        rows = rng.integers(24, size=400)
+        zeros = np.zeros(400)
+        Ensemble(
+            frames.system, 310.0, frames.positions[rows], zeros, -log_w, zeros == 0, zeros, zeros.astype(np.int64)
+        ).save(tmp_path / "samples" / frames.system.name)
+    with pytest.raises(StorageError, match="no samples of 2 systems"):
+        pack(made, tmp_path / "none", frames=9, skip=0, samples=tmp_path, progress=NullProgress())
+    packed = pack(made, tmp_path / "packed", frames=200, skip=0, samples=tmp_path / "samples", progress=NullProgress())
+    drawn, simulated = load_data(packed, training=True)
+    assert [len(f.positions) for f in (drawn, simulated)] == [200, 24]
+    entries = read_manifest(packed)["systems"]
+    assert "independent_frames" not in entries["GG"]
+    about = entries["AG"]
+    copies = np.unique(drawn.walker, return_counts=True)[1]
+    assert about["independent_frames"] == int(200**2 / (copies**2).sum())
+    assert about["attempted"] == 400
+    assert 300 < about["ess"] < 400
+    # The samples are frames of the simulation: nothing but the weights, which are noise, sets them apart.
+    assert about["against_simulation"]["standard_errors"] < 4
+    assert "independent" in (packed / "convergence.md").read_text().splitlines()[0]
 
 
 def test_rounding_changes_energies_by_a_tenth_of_kT(made):
