@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from tbg_core.config.load import parse_yaml
 from tbg_core.config.run_config import COMPONENT_KEYS, DEFAULT_NAMES, RunConfig
@@ -13,7 +13,7 @@ from tbg_core.registry.naming import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Override = Union[str, tuple[str, Any]]  # noqa: UP007 - evaluated at run time on Python 3.10 too
+Override = str | tuple[str, Any]
 """``"integrator.rtol=1e-5"`` as typed, or the key and the value from Python."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from tbg_core.config.overrides import Override, apply_flags, parse_flag, parse_override
 from tbg_core.config.run_config import SLOT_KEYS, RunConfig
@@ -15,10 +15,10 @@ from tbg_core.storage.folders import CONFIG, check_folder
 if TYPE_CHECKING:
     from tbg_core.registry.references import Reference
 
-Source = Union[str, Path, Mapping[str, Any], RunConfig, None]  # noqa: UP007 - evaluated at run time on Python 3.10 too
+Source = str | Path | Mapping[str, Any] | RunConfig | None
 """Where a request begins: a config file, what one would hold, a configuration, or the defaults."""
 
-Overrides = Union[Mapping[str, Any], Iterable[Override], None]  # noqa: UP007 - as above
+Overrides = Mapping[str, Any] | Iterable[Override] | None
 """What goes over it: dotted key -> value, or ``KEY=VALUE`` items."""
 
 Components = Mapping[str, "Reference | Path | None"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Union
+from typing import Any, Final
 
 from tbg_core.errors import ConfigError
 
-Reference = Union[str, Mapping[str, Any]]  # noqa: UP007 - evaluated at run time on Python 3.10 too
+Reference = str | Mapping[str, Any]
 
 _NAME: Final = re.compile(r"^[a-z][a-z0-9-]*$")
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 import tbg_core
 from tbg_core import api
 from tbg_core.config.load import load_config
+from tbg_core.config.request import recorded
 from tbg_core.errors import ConfigError, StorageError, TbgError
 from tbg_core.storage.shards import ShardStore
 
@@ -90,12 +91,12 @@ def test_simulate_returns_the_folder_with_the_frames(data):
 
 
 def test_train_returns_the_checkpoint_of_what_was_asked_for(checkpoint, folder):
-    model = api.recorded(checkpoint, "model")
+    model = recorded(checkpoint, "model")
     assert model["field"]["name"] == "mlp"
     assert model["field"]["width"] == 24
     assert model["prior"]["name"] == "gaussian"  # the default of a system on R^d
-    assert api.recorded(folder / "trained", "training")["batch_size"] == 32
-    assert api.recorded(folder / "trained", "objective")["sigma"] == 0.02
+    assert recorded(folder / "trained", "training")["batch_size"] == 32
+    assert recorded(folder / "trained", "objective")["sigma"] == 0.02
 
 
 def test_training_follows_its_data_and_can_go_on_from_a_checkpoint(data, checkpoint, tmp_path, monkeypatch):
@@ -105,7 +106,7 @@ def test_training_follows_its_data_and_can_go_on_from_a_checkpoint(data, checkpo
     with pytest.raises(ConfigError, match="field 'egnn' is for molecules, and the system double-well"):
         api.train(data, model="egnn", out="never")
     tuned = api.train(data, steps=1, checkpoint=checkpoint, options={"training.learning_rate": 1e-9}, out="tuned")
-    assert api.recorded(tuned, "model")["field"]["width"] == 24
+    assert recorded(tuned, "model")["field"]["width"] == 24
     before, after = (load_file(folder / "model.safetensors") for folder in (checkpoint, tuned))
     for name, tensor in before.items():
         torch.testing.assert_close(after[name], tensor, atol=1e-6, rtol=0)
@@ -137,7 +138,7 @@ def test_options_reach_the_part_they_name_and_leave_the_callers_mapping_alone(ch
     integrator = {"name": "rk4"}
     options = {"integrator.steps": 7, "sampling.block_size": 5}
     api.sample(checkpoint, **WELL, integrator=integrator, options=options, num_samples=6, out=tmp_path / "r")
-    assert api.recorded(tmp_path / "r", "integrator") == {"name": "rk4", "steps": 7}
+    assert recorded(tmp_path / "r", "integrator") == {"name": "rk4", "steps": 7}
     assert integrator == {"name": "rk4"}
     as_typed = api.sample(
         checkpoint,

@@ -1,0 +1,90 @@
+"""The verbs of datasets: ``tbg datasets make``, ``list``, ``show`` and ``pack``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tbg_core.api.arguments import as_path, as_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tbg_core.api.arguments import Folder
+    from tbg_core.config.request import Overrides
+    from tbg_core.pipeline.progress import Progress
+    from tbg_core.registry.references import Reference
+
+
+def make_dataset(
+    dataset: str,
+    *,
+    split: str = "train",
+    systems: Iterable[str] | None = None,
+    frames: int | None = None,
+    seed: int | None = None,
+    options: Overrides = None,
+    out: Folder | None = None,
+    resume: bool = False,
+    threads: int = 1,
+    executor: Reference | None = None,
+    progress: bool | Progress = False,
+) -> Path:
+    """Frames of many systems: ``make_dataset("dipeptides", split="train", out="data/dipeptides")``; returns the folder.
+
+    Args:
+        dataset: Name of an installed dataset.
+        split: Which part of it.
+        systems: Only these of the split.
+        frames: Frames per walker; resumed with more, a finished dataset is prolonged.
+        seed: Fixes every random number.
+        options: Settings over the dataset's recipe, by dotted path, e.g. ``{"simulation.walkers": 8}``.
+        out: Folder of the dataset.
+        resume: Complete or prolong what is there.
+        threads: Systems simulated at a time.
+        executor: Where they are simulated; on processes of this machine if left out.
+        progress: True, or where to report to.
+
+    Raises:
+        TbgError: If anything given cannot be used, or a simulation failed (the others are then complete).
+    """
+    from tbg_core.datasets import verbs
+
+    return verbs.make(
+        dataset,
+        split,
+        systems=None if systems is None else list(systems),
+        options=options,
+        executor=executor,
+        values={"simulation.frames": frames, "seed": seed},
+        out=as_path(out),
+        resume=resume,
+        workers=threads,
+        progress=as_progress(progress),
+    )
+
+
+def list_datasets() -> list[dict[str, Any]]:
+    """Every split of every installed dataset, as plain data."""
+    from tbg_core.datasets import verbs
+
+    return verbs.known_datasets()
+
+
+def show_dataset(dataset: str | Path) -> dict[str, Any]:
+    """What a dataset (a folder or a name) says of itself: settings, and the convergence of every system."""
+    from tbg_core.datasets import verbs
+
+    return verbs.show(dataset)
+
+
+def pack_dataset(
+    folder: Folder, *, out: Folder, frames: int = 1600, skip: int = 20, progress: bool | Progress = False
+) -> Path:
+    """The published form of a dataset: ``frames`` frames of each system as 16-bit positions; returns ``out``.
+
+    The first ``skip`` frames of each walker are left out.
+    """
+    from tbg_core.datasets.packing import pack
+
+    return pack(Path(folder), Path(out), frames=frames, skip=skip, progress=as_progress(progress))
