@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED: Final = 130
-_RESUMABLE: Final = frozenset({"run", "simulate", "train", "sample"})
+_RESUMABLE: Final = frozenset({"run", "simulate", "train", "sample", "reweight"})
 _MEMORY: Final = ("can't allocate memory", "out of memory", "not enough memory")
 
 
@@ -45,12 +45,12 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
 def report_interrupt(arguments: Sequence[str]) -> int:
     """Says how to go on after Ctrl-C; returns the exit code."""
     verb = _verb(arguments)
-    if verb in _RESUMABLE:
+    if verb in _RESUMABLE or (verb == "datasets" and "make" in arguments):
         again = list(arguments) if "--resume" in arguments else [*arguments, "--resume"]
         line = f"interrupted. What was finished is kept; go on with: tbg {shlex.join(again)}"
     else:
         line = "interrupted."
-    print(f"\n{line}", file=sys.stderr)  # noqa: T201 - this is the output
+    print(f"\n{line}", file=sys.stderr)
     return INTERRUPTED
 
 
@@ -91,5 +91,5 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def _print(text: str, code: int) -> int:
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)  # noqa: T201 - this is the output
+    print(f"error: {' '.join(text.split())}", file=sys.stderr)
     return code

@@ -93,7 +93,7 @@ class PlainProgress:
 
     def say(self, text: str) -> None:
         """Prints at once."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the output
+        print(text, file=sys.stderr, flush=True)
 
 
 class _PlainBar:
@@ -122,7 +122,7 @@ class _PlainBar:
         self._printed = time.monotonic()
         count = f"{self._meter.done}" if self._total is None else f"{self._meter.done}/{self._total}"
         parts = [f"{count} {self._unit}".rstrip(), _per_second(self._meter.rate, self._unit), end, self._note]
-        print(f"{self._name}: {', '.join(p for p in parts if p)}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{self._name}: {', '.join(p for p in parts if p)}", file=sys.stderr, flush=True)
 
 
 class _Meter:

@@ -34,19 +34,19 @@ for _module in (
 ):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
-from tbg_core.testing.dataset import DatasetConformance  # noqa: E402 - after the assertion rewriting
-from tbg_core.testing.dynamics import DynamicsConformance  # noqa: E402
-from tbg_core.testing.energy import EnergyConformance  # noqa: E402
-from tbg_core.testing.executor import ExecutorConformance  # noqa: E402
-from tbg_core.testing.field import FieldConformance  # noqa: E402
-from tbg_core.testing.integrator import IntegratorConformance  # noqa: E402
-from tbg_core.testing.likelihood import LikelihoodConformance  # noqa: E402
-from tbg_core.testing.objective import ObjectiveConformance  # noqa: E402
-from tbg_core.testing.observable import ObservableConformance  # noqa: E402
-from tbg_core.testing.prior import PriorConformance  # noqa: E402
-from tbg_core.testing.proposal import ProposalConformance  # noqa: E402
-from tbg_core.testing.sampler import SamplerConformance  # noqa: E402
-from tbg_core.testing.system import SystemConformance  # noqa: E402
+from tbg_core.testing.dataset import DatasetConformance
+from tbg_core.testing.dynamics import DynamicsConformance
+from tbg_core.testing.energy import EnergyConformance
+from tbg_core.testing.executor import ExecutorConformance
+from tbg_core.testing.field import FieldConformance
+from tbg_core.testing.integrator import IntegratorConformance
+from tbg_core.testing.likelihood import LikelihoodConformance
+from tbg_core.testing.objective import ObjectiveConformance
+from tbg_core.testing.observable import ObservableConformance
+from tbg_core.testing.prior import PriorConformance
+from tbg_core.testing.proposal import ProposalConformance
+from tbg_core.testing.sampler import SamplerConformance
+from tbg_core.testing.system import SystemConformance
 
 __all__ = [
     "DatasetConformance",

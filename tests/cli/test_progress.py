@@ -8,7 +8,7 @@ import time
 import pytest
 from rich.console import Console
 
-from tbg_core.cli.failures import report_failure, show_warning
+from tbg_core.cli.failures import report_failure, report_interrupt, show_warning
 from tbg_core.cli.progress import PlainProgress, TerminalProgress, make_progress
 from tbg_core.errors import ReliabilityWarning
 from tbg_core.pipeline.progress import NullProgress
@@ -87,3 +87,19 @@ def test_our_warnings_are_one_line_and_those_for_developers_are_dropped(capsys):
     show_warning(ReliabilityWarning("low\nESS"), ReliabilityWarning, "file.py", 3)
     show_warning(DeprecationWarning("old"), DeprecationWarning, "file.py", 3)
     assert capsys.readouterr().err == "warning: low ESS\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "resumable"),
+    [
+        (["train", "--data", "d"], True),
+        (["reweight", "runs/a"], True),
+        (["datasets", "make", "dipeptides"], True),
+        (["datasets", "show", "data"], False),
+        (["doctor"], False),
+    ],
+)
+def test_who_interrupts_a_long_job_is_told_how_to_go_on(arguments, resumable, capsys):
+    assert report_interrupt(arguments) == 130
+    said = capsys.readouterr().err.strip()
+    assert said.endswith(f"go on with: tbg {' '.join(arguments)} --resume" if resumable else "interrupted.")
