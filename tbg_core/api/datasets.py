@@ -79,12 +79,20 @@ def show_dataset(dataset: str | Path) -> dict[str, Any]:
 
 
 def pack_dataset(
-    folder: Folder, *, out: Folder, frames: int = 1600, skip: int = 20, progress: bool | Progress = False
+    folder: Folder,
+    *,
+    out: Folder,
+    frames: int = 1600,
+    skip: int = 20,
+    samples: Folder | None = None,
+    progress: bool | Progress = False,
 ) -> Path:
     """The published form of a dataset: ``frames`` frames of each system as 16-bit positions; returns ``out``.
 
-    The first ``skip`` frames of each walker are left out.
+    The first ``skip`` frames of each walker are left out. Frames are drawn by weight from ``samples``, a folder with a
+    run per system, where those can be trusted.
     """
     from tbg_core.datasets.packing import pack
 
-    return pack(Path(folder), Path(out), frames=frames, skip=skip, progress=as_progress(progress))
+    weighted = None if samples is None else Path(samples)
+    return pack(Path(folder), Path(out), frames=frames, skip=skip, samples=weighted, progress=as_progress(progress))

@@ -39,7 +39,9 @@ SHOW_EXAMPLES = """[b]Examples[/b]
 
 PACK_EXAMPLES = """[b]Examples[/b]
 
-  tbg datasets pack data/dipeptides --frames 1600 --out packed"""
+  tbg datasets pack data/dipeptides --frames 1600 --out packed
+
+  tbg datasets pack data/dipeptides --samples runs --out packed"""
 
 Split = Annotated[
     str,
@@ -69,6 +71,15 @@ Skip = Annotated[
     int,
     typer.Option(
         "--skip", min=0, metavar="N", help="Frames of each walker left out at its start.", rich_help_panel=o.STATE
+    ),
+]
+Samples = Annotated[
+    Path | None,
+    typer.Option(
+        "--samples",
+        metavar="DIR",
+        help="Draw the frames by weight from these runs of [b]tbg sample[/b], one per system, where they are reliable.",
+        rich_help_panel=o.STATE,
     ),
 ]
 
@@ -149,9 +160,18 @@ def show(
 
 
 @app.command(epilog=PACK_EXAMPLES)
-def pack(folder: Folder, out: PackedOut, frames: PackedFrames = 1600, skip: Skip = 20, quiet: o.Quiet = False) -> None:
-    """Write the published form of a dataset: 16-bit positions, frames at equal distances."""
+def pack(
+    folder: Folder,
+    out: PackedOut,
+    frames: PackedFrames = 1600,
+    skip: Skip = 20,
+    samples: Samples = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Write the published form of a dataset: 16-bit positions, frames at equal distances or drawn from samples."""
     from tbg_core import api
 
-    packed = api.pack_dataset(folder, out=out, frames=frames, skip=skip, progress=make_progress(quiet=quiet))
+    packed = api.pack_dataset(
+        folder, out=out, frames=frames, skip=skip, samples=samples, progress=make_progress(quiet=quiet)
+    )
     typer.echo(f"packed  {packed}")
