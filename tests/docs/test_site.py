@@ -83,3 +83,12 @@ def test_every_command_and_kind_is_described(site):
 
 def test_what_builds_the_site_is_not_part_of_it(site):
     assert not list(site.rglob("*.py"))
+
+
+def test_cross_references_of_docstrings_are_read(site):
+    links = 0
+    for path in site.rglob("*.html"):
+        text = re.sub(r"<pre.*?</pre>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not re.search(r":(?:attr|class|data|func|meth|mod):", text), path.name
+        links += len(re.findall(r'<a class="autorefs[^>]*><code>', text))
+    assert links >= 3
