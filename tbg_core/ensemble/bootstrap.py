@@ -82,6 +82,8 @@ def ratio_intervals(
         return _value_and_error(*np.split(sums, np.cumsum(widths)[:-1], axis=-1), log=log)
 
     value, error = evaluate(columns.sum(axis=0))
+    if groups is not None and len(a) < 2:
+        error = np.full_like(error, np.nan)  # one group has no spread that could be seen
     drawn = [evaluate(counts @ columns) for counts in _resampled_counts(len(a), replicates, rng)]
     values = np.concatenate([v for v, _ in drawn])
     errors = np.concatenate([e for _, e in drawn])

@@ -48,6 +48,9 @@ class Ensemble:
             plain importance sampling, where log w = -u - log q.
         parent: Row of the proposal draw each row descends from [n], int64, or None where each is its own.
             Rows of one parent are not independent; every error takes that into account.
+        population: Row that begins the population each row was moved in, by a sampler whose particles interact [n],
+            int64, or None. Populations are independent of each other and give the errors; ``parent`` counts within
+            its population.
         mirrored: True where folding on the canonical domain took the mirror image of what was drawn [n], or None
             where that is not known.
         provenance: How the ensemble was made; goes to ``provenance.json``.
@@ -64,6 +67,7 @@ class Ensemble:
     status: np.ndarray
     base_log_weights: np.ndarray | None = None
     parent: np.ndarray | None = None
+    population: np.ndarray | None = None
     mirrored: np.ndarray | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
@@ -78,6 +82,7 @@ class Ensemble:
             "status",
             "base_log_weights",
             "parent",
+            "population",
             "mirrored",
         ):
             column = getattr(self, name)
@@ -112,24 +117,34 @@ class Ensemble:
     @property
     def groups(self) -> np.ndarray | None:
         """Label of the independent group of each row [n], or None where every row is its own."""
-        if self.parent is None or len(np.unique(self.parent)) == len(self):
+        return _shared(self.parent if self.population is None else self.population)
+
+    @property
+    def populations(self) -> int | None:
+        """Number of independent populations, or None where rows were drawn independently."""
+        return None if self.groups is None or self.population is None else len(np.unique(self.population))
+
+    @cached_property
+    def ancestors(self) -> np.ndarray | None:
+        """Label of the draw that each row descends from [n], counted from 0; None where every row is its own."""
+        columns = [column for column in (self.population, self.parent) if column is not None]
+        if self.parent is None or not len(self):
             return None
-        return self.parent
+        return _shared(np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1))
 
     @cached_property
     def ancestor_log_weights(self) -> np.ndarray:
         """Log-weights added up over the rows that descend from one draw; what ESS and k-hat look at."""
-        if self.groups is None:
+        if self.ancestors is None:
             return self.log_weights
-        _, label = np.unique(self.groups, return_inverse=True)
-        total = np.bincount(label, weights=self.relative_weights)
+        total = np.bincount(self.ancestors, weights=self.relative_weights)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(total))
 
     @cached_property
     def weight_summary(self) -> WeightSummary:
         """Kish ESS, largest weights, split halves."""
-        return weights.summarise(self.ancestor_log_weights)
+        return weights.summarise(self.ancestor_log_weights, self.log_weights)
 
     @property
     def ess(self) -> float:
@@ -152,8 +167,9 @@ class Ensemble:
         source = self.provenance.get("resampled_from")
         biased = bool(self.provenance.get("biased", False))
         if source is not None:
-            return Reliability(source["ess"], source["pareto_k"], source["attempted"], biased)
-        return Reliability(self.ess, self.pareto_k, self.attempted, biased)
+            populations = source.get("populations")
+            return Reliability(source["ess"], source["pareto_k"], source["attempted"], biased, populations)
+        return Reliability(self.ess, self.pareto_k, self.attempted, biased, self.populations)
 
     @cached_property
     def log_z(self) -> Estimate:
@@ -296,3 +312,8 @@ class Ensemble:
     def concatenate(cls, parts: Sequence[Ensemble]) -> Ensemble:
         """Joins blocks of one run; parents are rows of their own block and are shifted accordingly."""
         return rows.joined(parts)
+
+
+def _shared(labels: np.ndarray | None) -> np.ndarray | None:
+    """The labels, or None where there are none or no two rows share one."""
+    return None if labels is None or len(np.unique(labels)) == len(labels) else labels

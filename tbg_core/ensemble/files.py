@@ -28,7 +28,14 @@ _COLUMNS: Final = {
     "status": np.int64,
     "temperature_K": np.float64,
 }
-_OPTIONAL: Final = {"base_log_weights": np.float64, "parent": np.int64, "mirrored": np.bool_}
+_OPTIONAL: Final = {
+    "base_log_weights": np.float64,
+    "parent": np.int64,
+    "population": np.int64,
+    "mirrored": np.bool_,
+}
+ROW_NUMBERS: Final = ("parent", "population")
+"""Columns that number the rows of their own block; joining blocks shifts them."""
 
 
 def to_arrays(ensemble: Ensemble) -> dict[str, np.ndarray]:
@@ -109,6 +116,6 @@ def load(folder: Path, system: System | None = None) -> Ensemble:
     store = ShardStore(folder / SHARDS)
     if (store.folder / MANIFEST).is_file():
         store.verify()
-    arrays = store.concatenate()
+    arrays = store.concatenate(row_numbers=ROW_NUMBERS)
     provenance = read_json(folder / PROVENANCE) if (folder / PROVENANCE).is_file() else {}
     return replace(from_arrays(recorded if system is None else system, arrays, provenance), folder=folder)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tbg_core.ensemble.validity import Validity
-from tbg_core.ensemble.weights import normalised
+from tbg_core.ensemble.weights import log_mean_weight, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +56,8 @@ def metrics(
         "largest_weight": summary.largest[0] if summary.largest else 0.0,
         "split_half_ess": list(summary.half_ess),
         "split_half_log_z": list(summary.half_log_z),
+        **_lineage(ensemble),
+        "sampler": known.get("sampler"),
         "log_z": log_z.value,
         "log_z_err": log_z.error,
         "log_q_err_median": float(np.median(ensemble.log_q_err[ensemble.valid])) if valid else None,
@@ -67,6 +69,25 @@ def metrics(
     }
     cleaned: dict[str, Any] = finite(content)
     return cleaned
+
+
+def _lineage(ensemble: Ensemble) -> dict[str, Any]:
+    """Populations, the draws that are left in them, and how far their estimates of log Z are spread."""
+    if ensemble.populations is None or ensemble.population is None:
+        return {}
+    log_z = population_log_z(ensemble)
+    return {
+        "populations": len(log_z),
+        "unique_ancestors": len(ensemble.ancestor_log_weights),
+        "population_log_z_std": float(np.std(log_z, ddof=1)) if len(log_z) > 1 else None,
+    }
+
+
+def population_log_z(ensemble: Ensemble) -> np.ndarray:
+    """log of the mean weight of each population, in their order."""
+    assert ensemble.population is not None  # noqa: S101 - asked for where there is one
+    rows = [np.flatnonzero(ensemble.population == label) for label in np.unique(ensemble.population)]
+    return np.array([log_mean_weight(ensemble.log_weights[part]) for part in rows])
 
 
 def dropped_by_reason(ensemble: Ensemble) -> dict[str, int]:

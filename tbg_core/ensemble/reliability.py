@@ -7,6 +7,8 @@ from typing import Final
 
 MIN_ESS: Final = 50.0
 MAX_PARETO_K: Final = 0.7
+MIN_POPULATIONS: Final = 10
+"""An error is the spread between populations; from fewer it is itself too uncertain."""
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,18 @@ class Reliability:
         pareto_k: Tail shape of the weights.
         attempted: Number of attempted samples.
         biased: True where log q itself carries a random error that biases the weights (Hutchinson).
+        populations: Independent populations, where a sampler moved particles that interact; else None.
     """
 
     ess: float
     pareto_k: float
     attempted: int
     biased: bool = False
+    populations: int | None = None
 
     @property
     def reliable(self) -> bool:
-        """False if ESS < 50 or k-hat > 0.7; no interval is printed then."""
+        """False if ESS < 50, k-hat > 0.7, or populations are too few; no interval is printed then."""
         return not self.reasons
 
     @property
@@ -38,6 +42,9 @@ class Reliability:
             found.append(f"the effective sample size {self.ess:.1f} is below {MIN_ESS:.0f}")
         if not self.pareto_k <= MAX_PARETO_K:
             found.append(f"the Pareto tail shape k = {self.pareto_k:.2f} is above {MAX_PARETO_K}")
+        if self.populations is not None and self.populations < MIN_POPULATIONS:
+            number = "there is one population" if self.populations == 1 else f"{self.populations} populations"
+            found.append(f"{number} where errors need at least {MIN_POPULATIONS}")
         return tuple(found)
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tbg_core.ensemble.files import to_arrays
+from tbg_core.ensemble.files import ROW_NUMBERS, to_arrays
 from tbg_core.ensemble.validity import Validity
 from tbg_core.ensemble.weights import normalised
 from tbg_core.randomness import generator
@@ -68,6 +68,7 @@ def resampled(ensemble: Ensemble, seed: int, n: int | None) -> Ensemble:
     verdict, log_z = ensemble.reliability, ensemble.log_z
     source = {
         "attempted": verdict.attempted,
+        "populations": verdict.populations,
         "ess": verdict.ess,
         "pareto_k": verdict.pareto_k,
         "log_z": log_z.value,
@@ -89,8 +90,8 @@ def joined(parts: Sequence[Ensemble]) -> Ensemble:
         raise ValueError("only ensembles with the same columns can be joined")
     start = 0
     for block in blocks:
-        if "parent" in block:
-            block["parent"] = block["parent"] + start
+        for name in block.keys() & set(ROW_NUMBERS):
+            block[name] = block[name] + start
         start += len(block["log_q"])
     names = blocks[0].keys() - {"temperature_K"}
     columns: dict[str, Any] = {name: np.concatenate([block[name] for block in blocks]) for name in names}

@@ -77,10 +77,17 @@ class WeightSummary:
     samples_for_half: int
 
 
-def summarise(log_weights: np.ndarray) -> WeightSummary:
-    """Summarises log-weights [n] of all attempted samples."""
+def summarise(log_weights: np.ndarray, rows: np.ndarray | None = None) -> WeightSummary:
+    """Summarises log-weights [n] of all attempted samples.
+
+    Args:
+        log_weights: Of independent draws.
+        rows: Of the rows that descend from them, where those are others: log Z is the mean over rows.
+    """
     n = len(log_weights)
     halves = log_weights[: n // 2], log_weights[n // 2 :]
+    rows = log_weights if rows is None else rows
+    parts = rows[: len(rows) // 2], rows[len(rows) // 2 :]
     w = np.sort(normalised(log_weights))[::-1]
     ess = kish_ess(log_weights)
     return WeightSummary(
@@ -89,6 +96,6 @@ def summarise(log_weights: np.ndarray) -> WeightSummary:
         ess_trimmed=trimmed_ess(log_weights),
         largest=tuple(float(x) for x in w[:10] if x > 0.0),
         half_ess=(kish_ess(halves[0]), kish_ess(halves[1])),
-        half_log_z=(log_mean_weight(halves[0]), log_mean_weight(halves[1])),
+        half_log_z=(log_mean_weight(parts[0]), log_mean_weight(parts[1])),
         samples_for_half=int(np.searchsorted(np.cumsum(w), 0.5) + 1) if w.any() else 0,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tbg_core.config.run_config import RunConfig
+from tbg_core.contracts.sampler import Sampler
 from tbg_core.ensemble import Ensemble
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.audit import audit_run
@@ -25,7 +26,7 @@ from tbg_core.pipeline.components import (
 from tbg_core.pipeline.finish import StageClock, finish, label_run, reference_entry, started
 from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.stages import stage_content
-from tbg_core.pipeline.workers import run_units
+from tbg_core.pipeline.workers import run_units, single_thread
 from tbg_core.randomness import SampleKeys
 from tbg_core.registry import get_registry
 from tbg_core.report.reference import check_reference
@@ -36,11 +37,10 @@ from tbg_core.storage.shards import ShardStore
 if TYPE_CHECKING:
     from tbg_core.contracts.energy import Target
     from tbg_core.contracts.proposal import Proposal
-    from tbg_core.contracts.sampler import Sampler
     from tbg_core.contracts.system import System
     from tbg_core.pipeline.progress import Progress
 
-SHARDS, COSTS, SOURCE = "ensemble", "costs", "checkpoint.json"
+SHARDS, COSTS, SOURCE, SAMPLER = "ensemble", "costs", "checkpoint.json", "sampler.json"
 
 
 class SamplingUnit(NamedTuple):
@@ -110,6 +110,8 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
     store = ShardStore(out / SHARDS)
     size, total = _shard_size(config), config.sampling.num_samples
     missing = sorted(set(range(-(-total // size))) - set(store.indices))
+    if missing:
+        prepare(config, checkpoint, out, device=device, progress=progress)
     serialised = config.model_dump_json()
     units = [SamplingUnit(serialised, str(checkpoint), str(out.absolute()), device, shard) for shard in missing]
     with progress.stage("sample", total=total, unit="samples") as bar:
@@ -130,8 +132,23 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
         energy_evaluations=costs["energy_evaluations"],
         cpu_seconds={"sample": round(costs["seconds"], 3)},
         biased=_is_biased(config),
+        **sampler_statistics(out),
     )
     audit_run(config, checkpoint, out, _stream(system), device=device, progress=progress)
+
+
+def prepare(config: RunConfig, checkpoint: Path, out: Path, *, device: str, progress: Progress) -> None:
+    """Lets the sampler settle what all blocks share, once for a run; ``sampler.json`` keeps it for every process."""
+    if (out / SAMPLER).is_file() or type(build_sampler(config)).prepare is Sampler.prepare:
+        return
+    began = time.perf_counter()
+    with progress.stage("pilot", total=1, unit="populations") as bar, single_thread():
+        _, proposal, target, sampler = _bound_parts(config.model_dump_json(), str(checkpoint), device, str(out))
+        settings = sampler.prepare(proposal, target, config.seed, _stream(target.system))
+        cost = {"seconds": time.perf_counter() - began, "energy_evaluations": target.evaluations}
+        write_json(out / SAMPLER, {"settings": settings, **cost})
+        bar.advance(1, note=f"{cost['energy_evaluations']:,} energies")
+    _bound_parts.cache_clear()  # workers read the file, and so does this process
 
 
 def known_source(out: Path) -> Path | None:
@@ -160,7 +177,7 @@ def _is_biased(config: RunConfig) -> bool:
 def sample_shard(unit: SamplingUnit) -> tuple[int, float]:
     """Makes and writes one shard; returns valid samples and mean log q error. Runs in a worker process."""
     began = time.perf_counter()
-    config, proposal, target, sampler = _bound_parts(unit.config, unit.checkpoint, unit.device)
+    config, proposal, target, sampler = _bound_parts(unit.config, unit.checkpoint, unit.device, unit.folder)
     before, size = target.evaluations, config.sampling.block_size
     first = unit.shard * _shard_size(config)
     last = min(first + _shard_size(config), config.sampling.num_samples)
@@ -173,7 +190,11 @@ def sample_shard(unit: SamplingUnit) -> tuple[int, float]:
     # Times lie beside the shard: a shard holds only what is the same every time it is made.
     write_json(
         folder / COSTS / f"shard-{unit.shard:06d}.json",
-        {"seconds": time.perf_counter() - began, "energy_evaluations": target.evaluations - before},
+        {
+            "seconds": time.perf_counter() - began,
+            "energy_evaluations": target.evaluations - before,
+            "sampler": [block.provenance["sampler"] for block in blocks if "sampler" in block.provenance],
+        },
     )
     ShardStore(folder / SHARDS).write(unit.shard, ensemble.arrays())
     error = ensemble.log_q_err[np.isfinite(ensemble.log_q_err)]
@@ -190,18 +211,35 @@ def _shard_size(config: RunConfig) -> int:
 
 
 @lru_cache(maxsize=1)
-def _bound_parts(config_json: str, checkpoint: str, device: str) -> tuple[RunConfig, Proposal, Target, Sampler]:
+def _bound_parts(
+    config_json: str, checkpoint: str, device: str, folder: str
+) -> tuple[RunConfig, Proposal, Target, Sampler]:
     """Model, target and sampler of this process: set up once, used for every block it is given."""
     config = RunConfig.model_validate_json(config_json)
     system = build_system(config)
-    proposal = load_proposal(config, Path(checkpoint), system, device)
-    return config, proposal, bind_target(config, system), build_sampler(config)
+    proposal, sampler = load_proposal(config, Path(checkpoint), system, device), build_sampler(config)
+    if (settled := Path(folder) / SAMPLER).is_file():
+        sampler.restore(read_json(settled)["settings"])
+    return config, proposal, bind_target(config, system), sampler
 
 
 def sampling_costs(out: Path) -> dict[str, float]:
-    """CPU seconds and energy evaluations of all blocks of a run, whenever they were made."""
+    """CPU seconds and energy evaluations of the pilot and all blocks of a run, whenever they were made."""
     costs = [read_json(path) for path in sorted((out / COSTS).glob("shard-*.json"))]
+    if (out / SAMPLER).is_file():
+        costs.append(read_json(out / SAMPLER))
     return {
         "seconds": float(sum(cost["seconds"] for cost in costs)),
         "energy_evaluations": int(sum(cost["energy_evaluations"] for cost in costs)),
     }
+
+
+def sampler_statistics(out: Path) -> dict[str, Any]:
+    """What the sampler says of its blocks, averaged over them; nothing where it says nothing."""
+    shards = [read_json(path) for path in sorted((out / COSTS).glob("shard-*.json"))]
+    blocks = [block for shard in shards for block in shard.get("sampler", [])]
+    if not blocks:
+        return {}
+    names = dict.fromkeys(name for block in blocks for name in block)
+    means = {name: float(np.mean([block[name] for block in blocks if name in block])) for name in names}
+    return {"sampler": {"blocks": len(blocks), "mean_per_block": means}}

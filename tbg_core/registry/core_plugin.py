@@ -118,6 +118,25 @@ def _models() -> list[ComponentSpec]:
             citation=KLEIN,
         ),
         ComponentSpec(
+            kind="sampler",
+            name="smc",
+            summary="Annealing from proposal to target with moves and resampling (off: annealed importance sampling).",
+            target="tbg_core.samplers.smc:SequentialMonteCarlo",
+            config="tbg_core.samplers.config:SMCConfig",
+            maturity="beta",
+            citation="Del Moral, Doucet and Jasra, J. R. Stat. Soc. B 68, 411 (2006); "
+            "Neal, Stat. Comput. 11, 125 (2001)",
+        ),
+        ComponentSpec(
+            kind="sampler",
+            name="independence-metropolis",
+            summary="Chains that jump by draws of the proposal and move by the forces.",
+            target="tbg_core.samplers.independence:IndependenceMetropolis",
+            config="tbg_core.samplers.config:IndependenceMetropolisConfig",
+            maturity="beta",
+            citation="Tierney, Ann. Stat. 22, 1701 (1994)",
+        ),
+        ComponentSpec(
             kind="dynamics",
             name="langevin",
             summary="Langevin dynamics in any energy that has a gradient.",

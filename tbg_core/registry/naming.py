@@ -17,7 +17,7 @@ _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "likelihood": ("augmented", "quadrature", "hutchinson"),
         "proposal": ("flow",),
         "objective": ("flow-matching", "maximum-likelihood"),
-        "sampler": ("importance",),
+        "sampler": ("importance", "smc", "independence-metropolis"),
         "dynamics": ("langevin",),
         "observable": ("torsions", "shape", "j-couplings", "internal-coordinates"),
         "executor": ("local",),

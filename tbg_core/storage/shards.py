@@ -86,8 +86,12 @@ class ShardStore:
                 fix="Delete that file and run the same command with --resume; it is made again.",
             ) from error
 
-    def concatenate(self, names: list[str] | None = None) -> dict[str, np.ndarray]:
+    def concatenate(self, names: list[str] | None = None, row_numbers: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
         """All shards joined along the first axis, in order of their numbers.
+
+        Args:
+            names: Arrays to read; all by default.
+            row_numbers: Arrays that number the rows of their own shard, and are made to number those of the whole.
 
         Raises:
             StorageError: If there is no shard.
@@ -95,6 +99,12 @@ class ShardStore:
         parts = [self.read(index, names) for index in self.indices]
         if not parts:
             raise StorageError(f"{self.folder} holds no shards.", fix="Has the job finished its first block?")
+        start = 0
+        for part in parts:
+            size = len(next(iter(part.values())))
+            for name in part.keys() & set(row_numbers):
+                part[name] = part[name] + start
+            start += size
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def seal(self, **description: Any) -> None:

@@ -15,6 +15,7 @@ from tbg_core.report.sections import (
     maps,
     provenance,
     reproduce,
+    sampler,
     stereo,
     weights,
 )
@@ -34,6 +35,7 @@ BUILDERS: Final[tuple[Callable[[RunData], Section | None], ...]] = (
     stereo.build,
     energies.build,
     weights.build,
+    sampler.build,
     attempted.build,
     cost.build,
     provenance.build,
