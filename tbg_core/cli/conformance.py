@@ -47,9 +47,8 @@ def check_conformance(registry: Registry, spec: ComponentSpec, only: str = "") -
         yield Finding(subject, "conformance", BAD, error.message, error.fix)
         return
     outcomes = run(classes, only)
-    if not outcomes:
-        what = f"no test has {only!r} in its name" if only else "no test was collected"
-        yield Finding(subject, "conformance", BAD, what, "A conformance class has methods test_*.")
+    if not outcomes and not only:  # other components may have tests of that name
+        yield Finding(subject, "conformance", BAD, "no test was collected", "A conformance class has methods test_*.")
     states = {"passed": OK, "skipped": NOTE, "failed": BAD}
     for outcome in outcomes:
         own = bool(spec.conformance)

@@ -103,13 +103,14 @@ def check(
 ) -> None:
     """Check a plugin or a component against its contract; exit code 1 if something fails."""
     from tbg_core.registry import get_registry
-    from tbg_core.registry.checking import BAD, check_description, check_imports, recorded
+    from tbg_core.registry.checking import BAD, Finding, check_description, check_imports, recorded
 
     registry = get_registry()
     record, components = _chosen(registry, name)
     findings = list(recorded(record))
     if record.loaded:
         findings.append(check_imports(registry, record.name))
+    found = no_tests or not only
     for kind, component in components:
         spec = registry.spec(kind, component)
         own = list(check_description(registry, spec))
@@ -117,7 +118,13 @@ def check(
         if not no_tests and all(f.state != BAD for f in own):
             from tbg_core.cli.conformance import check_conformance
 
-            findings += check_conformance(registry, spec, only)
+            tests = list(check_conformance(registry, spec, only))
+            findings += tests
+            found = found or bool(tests)
+    if not found:
+        findings.append(
+            Finding(record.name, "conformance", BAD, f"no test has {only!r} in its name", "See -v for names.")
+        )
     bad = sum(f.state == BAD for f in findings)
     _show(findings, as_json=as_json, verbose=verbose, tracebacks=tracebacks)
     if not as_json:

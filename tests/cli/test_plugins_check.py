@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tbg_core.cli.conformance import check_conformance
+from tbg_core.cli.main import main
 from tbg_core.registry import ComponentSpec, get_registry
 from tbg_core.registry.checking import BAD, NOTE, OK, advice, check_description, check_imports, recorded
 from tbg_core.registry.loader import PluginRecord
@@ -223,3 +224,14 @@ def test_each_problem_has_its_advice(problem, fix):
     assert fix in advice(problem, record)
     (found,) = recorded(record)
     assert found.state == BAD
+
+
+def test_a_word_that_names_tests_of_some_components_only(capsys):
+    """The others are not to blame for having none; a word that names no test at all is an error."""
+    with pytest.raises(SystemExit) as end:
+        main(["plugins", "check", "toys", "--only", "finite_differences"])
+    assert end.value.code == 0
+    with pytest.raises(SystemExit) as end:
+        main(["plugins", "check", "toys", "--only", "flying"])
+    assert end.value.code == 1
+    assert capsys.readouterr().out.count("no test has 'flying' in its name") == 1
