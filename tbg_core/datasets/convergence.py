@@ -10,6 +10,7 @@ import numpy as np
 
 from tbg_core.ensemble.chains import autocorrelation_time
 from tbg_core.ensemble.recorded_system import system_from_dict
+from tbg_core.metrics.basins import basin_of, basin_torsions
 from tbg_core.molecule import Molecule
 from tbg_core.observables.geometry import dihedral
 from tbg_core.observables.torsions import torsions
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 
     from tbg_core.ensemble import Ensemble
 
-_BASINS: Final[Mapping[str, tuple[float, ...]]] = {
-    # Where one basin ends and the next begins, degrees: left-handed (0 to 120) and the rest; helical (-120 to 50)
-    # and extended; the three rotamers.
-    "phi": (0.0, 120.0),
-    "psi": (-120.0, 50.0),
-    "chi1": (0.0, 120.0, 240.0),
-}
 _TRANS: Final = np.pi / 2
 _RARE: Final = 0.01
 
@@ -67,10 +61,10 @@ def convergence(folder: Path) -> dict[str, Any]:
         x = frames["positions"]
         for name, (angle, edges) in basin_torsions(system, x).items():
             inefficiency[name] = max(_inefficiency(f(angle), walkers) for f in (np.cos, np.sin))
-            populations[name] = _populations(_basin(angle, edges), len(edges), walkers)
-        omegas = [dihedral(x, *atoms) for atoms in torsions(system, "omega").values()]
-        if omegas:
-            found["cis"] = float(np.mean(np.any(np.abs(omegas) < _TRANS, axis=0)))
+            populations[name] = _populations(basin_of(angle, edges), len(edges), walkers)
+        cis = cis_bonds(system, x)
+        if cis is not None:
+            found["cis"] = float(cis.mean())
     largest = max(inefficiency.values())
     return {
         **found,
@@ -82,18 +76,10 @@ def convergence(folder: Path) -> dict[str, Any]:
     }
 
 
-def basin_torsions(molecule: Molecule, x: np.ndarray) -> dict[str, tuple[np.ndarray, tuple[float, ...]]]:
-    """The torsions whose basins are counted: name, angles [n] (radians), and where basins begin (degrees).
-
-    Args:
-        molecule: The molecule.
-        x: Conformations [n, N, 3], nm.
-    """
-    return {
-        f"{kind}:{residue + 1}": (dihedral(x, *atoms), edges)
-        for kind, edges in _BASINS.items()
-        for residue, atoms in torsions(molecule, kind).items()
-    }
+def cis_bonds(molecule: Molecule, x: np.ndarray) -> np.ndarray | None:
+    """Which conformations [n] have a cis peptide bond; None for a molecule without peptide bonds."""
+    omegas = [dihedral(x, *atoms) for atoms in torsions(molecule, "omega").values()]
+    return np.any(np.abs(omegas) < _TRANS, axis=0) if omegas else None
 
 
 def compared(ensemble: Ensemble, populations: Mapping[str, Any]) -> dict[str, float]:
@@ -106,23 +92,33 @@ def compared(ensemble: Ensemble, populations: Mapping[str, Any]) -> dict[str, fl
     Returns:
         ``difference``, the largest of all basins, and ``standard_errors``, the largest in standard errors of the two
         together; a share s of the ensemble has the error sqrt(s (1 - s) / ESS). Basins that neither has found in more
-        than one of a hundred frames are left out: they have no error to speak of.
+        than one of a hundred frames are left out: they have no error to speak of. A simulation that never turned a
+        peptide bond samples trans alone, so that cis samples are left out here; ``cis`` is their share.
     """
     molecule = ensemble.system
     if not isinstance(molecule, Molecule):
         return {"difference": 0.0, "standard_errors": 0.0}
-    kept = ensemble.valid
-    w = ensemble.relative_weights[kept] / ensemble.relative_weights[kept].sum()
+    kept = ensemble.valid.copy()
+    w = ensemble.relative_weights
+    cis = cis_bonds(molecule, ensemble.positions)
+    share_cis = 0.0 if cis is None else float(w[kept & cis].sum() / w[kept].sum())
+    if cis is not None:
+        kept &= ~cis
+    w = w[kept] / w[kept].sum()
     differences, in_errors = [0.0], [0.0]
     for name, (angle, edges) in basin_torsions(molecule, ensemble.positions[kept]).items():
-        share = np.bincount(_basin(angle, edges), weights=w, minlength=len(edges))
+        share = np.bincount(basin_of(angle, edges), weights=w, minlength=len(edges))
         simulated, error = (np.array(populations[name][key]) for key in ("share", "error"))
         apart = np.abs(share - simulated)
         counted = np.maximum(share, simulated) > _RARE
         both = np.sqrt(error**2 + share * (1 - share) / ensemble.ess)
         differences.append(float(apart.max()))
         in_errors.append(float((apart / np.maximum(both, 1e-9))[counted].max()))
-    return {"difference": round(max(differences), 4), "standard_errors": round(max(in_errors), 2)}
+    return {
+        "difference": round(max(differences), 4),
+        "standard_errors": round(max(in_errors), 2),
+        "cis": round(share_cis, 5),
+    }
 
 
 def energy_ratio(low: np.ndarray, high: np.ndarray, low_K: float, high_K: float) -> tuple[float, float]:
@@ -192,12 +188,6 @@ def _exchanges(store: ShardStore) -> dict[str, Any]:
 
 def _inefficiency(values: np.ndarray, walkers: list[np.ndarray]) -> float:
     return autocorrelation_time(*(values[rows] for rows in walkers))
-
-
-def _basin(angle: np.ndarray, edges: tuple[float, ...]) -> np.ndarray:
-    """Basin of each angle [n]: i between edges i and i + 1, cyclically."""
-    turned = np.mod(np.degrees(angle) - edges[0], 360.0)
-    return np.asarray(np.searchsorted(np.array(edges[1:]) - edges[0], turned, side="right"))
 
 
 def _populations(basin: np.ndarray, count: int, walkers: list[np.ndarray]) -> dict[str, Any]:
