@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tbg_core.datasets.convergence import _basin, _populations, convergence, energy_ratio
+from tbg_core.datasets.convergence import _populations, convergence, energy_ratio
 from tbg_core.datasets.packing import spread_rows
 from tbg_core.units import thermal_energy
 
@@ -23,13 +23,6 @@ def test_the_energy_ratio_of_boltzmann_distributions_is_one():
     # A thermostat that is 3 % too hot at the higher temperature shows.
     wrong = energy_ratio(low, random.gamma(degrees / 2, thermal_energy(1.03 * high_K), 4000), low_K, high_K)
     assert abs(wrong[0] - 1.0) > 3 * wrong[1]
-
-
-def test_basins_are_cyclic():
-    angles = np.radians([-179.0, -1.0, 1.0, 119.0, 121.0, 179.0])
-    assert _basin(angles, (0.0, 120.0)).tolist() == [1, 1, 0, 0, 1, 1]
-    assert _basin(angles, (0.0, 120.0, 240.0)).tolist() == [1, 2, 0, 0, 1, 1]
-    assert _basin(np.radians([-119.0, 49.0, 51.0, 180.0, -121.0]), (-120.0, 50.0)).tolist() == [0, 0, 1, 1, 1]
 
 
 def test_populations_and_their_halves():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tbg_core.registry import ComponentSpec, hookimpl
+from tbg_core.registry import CommandSpec, ComponentSpec, hookimpl
 
 
 @hookimpl
@@ -18,4 +18,17 @@ def tbg_components() -> list[ComponentSpec]:
             capabilities=frozenset({"molecules"}),
             citation="Klein & Noe, NeurIPS 2024, arXiv:2406.14426; Tan et al. 2025, arXiv:2508.18175 (splits)",
         )
+    ]
+
+
+@hookimpl
+def tbg_commands() -> list[CommandSpec]:
+    """A measurement."""
+    return [
+        CommandSpec("bench", "", "Measure speed and accuracy."),
+        CommandSpec(
+            "bench dipeptides",
+            "tbg_data_dipeptides.commands:app",
+            "Measure a transferable model on held-out dipeptides.",
+        ),
     ]

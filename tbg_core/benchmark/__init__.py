@@ -1,0 +1,1 @@
+"""Transferable models, measured on all systems of a split by one protocol."""
