@@ -39,7 +39,7 @@ def load_data(folder: Path, systems: Iterable[str] | None = None, *, training: b
     """
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
-        runs = _runs(folder)
+        runs = run_folders(folder)
         return [run_frames(run) for run in runs] if runs else [simulation_frames(folder)]
     manifest = read_manifest(folder)
     if training and not manifest["training"]:
@@ -67,7 +67,7 @@ def origin(folder: Path) -> dict[str, Any]:
     if (folder / MANIFEST).is_file():
         source = read_manifest(folder)
     else:
-        source = read_provenance(next(iter(_runs(folder)), folder))
+        source = read_provenance(next(iter(run_folders(folder)), folder))
     return {"energy": source.get("energy"), **source.get("target", {})}
 
 
@@ -120,11 +120,11 @@ def run_frames(folder: Path) -> Frames:
     return Frames(ensemble.system, ensemble.positions[kept], np.arange(len(kept)), w / w.sum())
 
 
-def _runs(folder: Path) -> list[Path]:
-    """The run that a folder is, or those that lie in it, by name."""
+def run_folders(folder: Path) -> list[Path]:
+    """The run that a folder is, or those that lie in it or in its folders (as ``tbg bench dipeptides`` writes them)."""
     if (folder / SHARDS).is_dir():
         return [folder]
-    return sorted(path.parent for path in folder.glob(f"*/{SHARDS}"))
+    return sorted(path.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/{SHARDS}"))
 
 
 def packed_frames(folder: Path, name: str, manifest: dict[str, Any]) -> Frames:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tbg_core.datasets.convergence import compared
-from tbg_core.datasets.folder import MANIFEST, SCHEMA, read_manifest, simulation_frames
+from tbg_core.datasets.folder import MANIFEST, SCHEMA, read_manifest, run_folders, simulation_frames
 from tbg_core.datasets.positions import encode
 from tbg_core.datasets.table import markdown
 from tbg_core.ensemble import Ensemble
@@ -52,7 +52,7 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | Non
         out: Folder of the packed dataset; must be empty.
         frames: Frames per system.
         skip: Frames of each walker that are left out at its start.
-        samples: Folder with a run of ``tbg sample`` per system, by name.
+        samples: Folder with a run of ``tbg sample`` per system, by name, or with several in a folder of that name.
         progress: Told of every system.
 
     Raises:
@@ -64,7 +64,7 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | Non
     left = {name: entry["frames"] - skip * entry["walkers"] for name, entry in manifest["systems"].items()}
     short = [f"{name} {count}" for name, count in left.items() if count < frames]
     if samples is not None:
-        short = [name for name in left if not (samples / name).is_dir()]
+        short = [name for name in left if not run_folders(samples / name)]
         if short:
             raise StorageError(
                 f"{samples} has no samples of {len(short)} systems ({', '.join(short[:5])}).",
@@ -113,11 +113,13 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | Non
     return out
 
 
-def _of_samples(run: Path, entry: dict[str, Any], frames: int) -> _Frames | None:
+def _of_samples(folder: Path, entry: dict[str, Any], frames: int) -> _Frames | None:
     """Frames drawn by weight; None if the weights cannot be trusted. Copies of one draw count as one walker."""
-    ensemble = Ensemble.load(run)
+    ensemble = Ensemble.concatenate([Ensemble.load(run) for run in run_folders(folder)])
     if ensemble.system.key != entry["key"]:
-        raise StorageError(f"{run} holds samples of another system.", fix="One run per system, named as in the split.")
+        raise StorageError(
+            f"{folder} holds samples of another system.", fix="One run per system, named as in the split."
+        )
     if not ensemble.reliability.reliable or len(ensemble) > np.iinfo(np.uint16).max:
         return None
     chosen = ensemble.resample(seed=0, n=frames)
