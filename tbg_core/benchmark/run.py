@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tbg_core.benchmark.measuring import MEASURED, MeasuringUnit, is_measured, measure_system, run_folder, system_folder
 from tbg_core.config.request import make_request
-from tbg_core.config.run_config import RunConfig
-from tbg_core.datasets.verbs import build_dataset, split_of
+from tbg_core.datasets.verbs import build_dataset, split_of, systems_of
 from tbg_core.errors import ConfigError, TbgError
-from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint, load_proposal, outside_training
-from tbg_core.pipeline.components import build_executor, build_system, describe_target
+from tbg_core.pipeline.checkpoints import (
+    bind_checkpoint,
+    find_checkpoint,
+    load_proposal,
+    outside_training,
+    training_mismatch,
+)
+from tbg_core.pipeline.components import build_executor, build_system, describe_target, target_state
 from tbg_core.pipeline.finish import label_run
 from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.progress import NullProgress
-from tbg_core.pipeline.sample import SHARDS, draw
+from tbg_core.pipeline.sample import SHARDS, begin_shards, finish_shards, make_shards, sample_shard, samples_in
 from tbg_core.pipeline.simulate import FRAMES
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import run_units
+from tbg_core.report.reference import check_reference
 from tbg_core.storage.atomic import read_json
 from tbg_core.storage.checkpoint import Checkpoint
 
@@ -26,8 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tbg_core.config.request import Components, Overrides
+    from tbg_core.config.run_config import RunConfig
     from tbg_core.contracts.executor import Executor
     from tbg_core.pipeline.progress import Progress
+    from tbg_core.pipeline.sample import SamplingUnit
 
 SEALED: Final = f"{SHARDS}/manifest.json"
 _TOGETHER: Final = 16
@@ -57,15 +65,18 @@ class Comparison(NamedTuple):
         found = ("" if path is None or not (path / FRAMES / "manifest.json").is_file() else str(path) for path in paths)
         return (*found, self.lag, self.points, self.skip)  # type: ignore[return-value]
 
+    def check(self, systems: Sequence[str]) -> None:
+        """Refuses folders in which none of the systems was simulated.
 
-class SamplingRun(NamedTuple):
-    """One run of one system: what a worker process is asked for."""
-
-    system: str
-    config: str
-    checkpoint: str
-    folder: str
-    device: str
+        Raises:
+            ConfigError: Saying how to make one.
+        """
+        for index, part in enumerate((self.references, self.trajectories)):
+            if part is not None and not any(self.of(name)[index] for name in systems):
+                raise ConfigError(
+                    f"{part} holds no finished simulation of {', '.join(systems[:5])}{', ...' if systems[5:] else ''}.",
+                    fix="Give a folder of `tbg datasets make` for this split.",
+                )
 
 
 def benchmark(
@@ -111,12 +122,8 @@ def benchmark(
     """
     component = build_dataset(dataset)
     contents = split_of(component, dataset, split)
-    chosen = list(contents.systems) if systems is None else list(systems)
-    if strangers := [name for name in chosen if name not in contents.systems]:
-        raise ConfigError(
-            f"{', '.join(strangers)} is not in split {split!r} of {dataset}.",
-            fix=f"It has {', '.join(contents.systems[:10])}{', ...' if len(contents.systems) > 10 else ''}.",
-        )
+    chosen = systems_of(contents, dataset, split, systems)
+    comparison.check(chosen)
     recipe = component.recipe(split)
     target = {key: value for key, value in recipe.items() if key in {"energy", "temperature_K"}}
     layer = {**target, "sampling": {"shard_blocks": _TOGETHER}}
@@ -132,19 +139,15 @@ def benchmark(
             needs=["system", "model", "energy", "sampler"],
             checkpoint=checkpoint,
         )
-        subjects[name] = _subject(config, checkpoint, progress)
+        subjects[name] = _subject(config, checkpoint, comparison.of(name)[:2], device, progress)
     first = subjects[chosen[0]].config
     settings = {k: v for k, v in stage_content(first, "sample").items() if k not in {"system", "seed"}}
     content = {"dataset": dataset, "split": split, "seeds": seeds, **settings}
     open_folder(out, content, resume=resume, growing={"seeds": 1})
     write_provenance(out, checkpoints=sorted({str(subject.checkpoint) for subject in subjects.values()}))
-    units = [
-        SamplingRun(name, subject.seeded(seed), str(subject.checkpoint), str(run_folder(out, name, seed)), device)
-        for name, subject in subjects.items()
-        for seed in range(seeds)
-    ]
+    runs = [subject.run(name, seed, out) for name, subject in subjects.items() for seed in range(seeds)]
     executor = build_executor(first)
-    failed = _sample(units, workers, executor, progress)
+    failed = _sample(runs, workers, executor, progress, device)
     measuring = [
         MeasuringUnit(str(system_folder(out, name)), seeds, subject.trained_on, *comparison.of(name))
         for name, subject in subjects.items()
@@ -156,41 +159,104 @@ def benchmark(
     return [read_json(system_folder(out, name) / MEASURED) for name in chosen if name not in failed]
 
 
+class _Run(NamedTuple):
+    """One run of one system."""
+
+    system: str
+    seed: int
+    config: RunConfig
+    checkpoint: Path
+    folder: Path
+    target: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """For the bar."""
+        return f"{self.system}, seed {self.seed}"
+
+
 class _Subject(NamedTuple):
-    """A system with the model that is to sample it, and whether the model was trained on it."""
+    """A system, the model that is to sample it, whether it was trained on it, and what its target says of itself."""
 
     config: RunConfig
     checkpoint: Path
     trained_on: bool
+    target: dict[str, Any]
 
-    def seeded(self, seed: int) -> str:
-        """The configuration of one run, for a worker, which computes it by itself."""
-        return self.config.model_copy(update={"seed": seed, "executor": {"name": "local"}}).model_dump_json()
+    def run(self, name: str, seed: int, out: Path) -> _Run:
+        """The run with a seed."""
+        config = self.config.model_copy(update={"seed": seed})
+        return _Run(name, seed, config, self.checkpoint, run_folder(out, name, seed), self.target)
 
 
-def _subject(config: RunConfig, checkpoint: Path | None, progress: Progress) -> _Subject:
+def _subject(
+    config: RunConfig, checkpoint: Path | None, simulations: Sequence[str], device: str, progress: Progress
+) -> _Subject:
+    """Binds a model to a system; what cannot be sampled or compared is refused before anything is computed."""
     system = build_system(config)
     found = checkpoint or find_checkpoint(config, system)
     config, trained_on = bind_checkpoint(config, found), system.key in Checkpoint.open(found).molecules
-    if trained_on:
-        progress.say(f"warning: {system.name} was in the model's training: its figures are not zero-shot.")
-    if outside := outside_training(config, found, system):
-        progress.say(outside)
-    return _Subject(config, found, trained_on)
+    load_proposal(config, found, system, device)
+    seen = f"warning: {system.name} was in the model's training: its figures are not zero-shot." if trained_on else ""
+    mismatch = training_mismatch(found, config, target_state(config, system))
+    for warning in filter(None, (seen, mismatch, outside_training(config, found, system))):
+        progress.say(warning)
+    described = describe_target(config, system)
+    for folder in filter(None, simulations):
+        check_reference(Path(folder), system, config.energy["name"], described)
+    return _Subject(config, found, trained_on, described)
 
 
-def _sample(units: Sequence[SamplingRun], workers: int, executor: Executor, progress: Progress) -> dict[str, str]:
-    """Completes the runs; returns what went wrong, by system."""
+def _sample(runs: Sequence[_Run], workers: int, executor: Executor, progress: Progress, device: str) -> dict[str, str]:
+    """Completes the runs, shard by shard; returns what went wrong, by system."""
     failed: dict[str, str] = {}
-    missing = [unit for unit in units if not (Path(unit.folder) / SEALED).is_file()]
-    with progress.stage("sample", total=len(units), unit="runs") as bar:
-        bar.advance(len(units) - len(missing), note="resumed" if len(missing) < len(units) else "")
-        for unit, error in run_units(complete_run, missing, _at_most(workers, missing), executor=executor):
-            if error:
-                failed[unit.system] = error
-                progress.say(f"{unit.system}: {error}")
-            bar.advance(1, note=unit.system)
+    units: dict[SamplingUnit, _Run] = {}
+    left: dict[Path, int] = {}
+    total = sum(run.config.sampling.num_samples for run in runs)
+    with progress.stage("prepare", total=len(runs), unit="runs") as bar:
+        for run in runs:
+            begun = _begin(run, device)
+            units |= dict.fromkeys(begun, run)
+            left[run.folder] = len(begun)
+            bar.advance(1, note=run.system)
+    with progress.stage("sample", total=total, unit="samples") as bar:
+        missing = sum(samples_in(unit, run.config) for unit, run in units.items())
+        bar.advance(total - missing, note="resumed" if missing < total else "")
+        for unit, error in make_shards(try_shard, list(units), workers, executor):
+            run = units[unit]
+            if error and run.system not in failed:
+                failed[run.system] = error
+                progress.say(f"{run.system}: {error}")
+            left[run.folder] -= not error
+            bar.advance(samples_in(unit, run.config), note=run.label)
+            if not left[run.folder]:
+                _finish(run, device)
     return failed
+
+
+def _begin(run: _Run, device: str) -> list[SamplingUnit]:
+    """Opens the folder of a run; returns the shards that it lacks."""
+    if (run.folder / SEALED).is_file():
+        return []
+    open_folder(run.folder, stage_content(run.config, "sample"), resume=True)
+    label_run(run.folder, run.config, target=run.target)
+    units = begin_shards(run.config, run.checkpoint, run.folder, device=device, progress=NullProgress())
+    if not units:  # ended between the last shard and the seal
+        _finish(run, device)
+    return units
+
+
+def _finish(run: _Run, device: str) -> None:
+    finish_shards(run.config, run.checkpoint, run.folder, device=device, progress=NullProgress())
+
+
+def try_shard(unit: SamplingUnit) -> str:
+    """Makes one shard; returns what went wrong, or nothing. Runs in a worker process."""
+    try:
+        sample_shard(unit)
+    except TbgError as error:
+        return str(error)
+    return ""
 
 
 def _measure(units: Sequence[MeasuringUnit], workers: int, executor: Executor, progress: Progress) -> dict[str, str]:
@@ -206,21 +272,6 @@ def _measure(units: Sequence[MeasuringUnit], workers: int, executor: Executor, p
                 progress.say(f"{name}: {error}")
             bar.advance(1, note=name)
     return failed
-
-
-def complete_run(unit: SamplingRun) -> str:
-    """Draws what is missing of one run; returns what went wrong, or nothing. Runs in a worker process."""
-    config, folder = RunConfig.model_validate_json(unit.config), Path(unit.folder)
-    try:
-        system = build_system(config)
-        load_proposal(config, Path(unit.checkpoint), system, unit.device)
-        described = describe_target(config, system)
-        open_folder(folder, stage_content(config, "sample"), resume=True)
-        label_run(folder, config, target=described)
-        draw(config, Path(unit.checkpoint), folder, device=unit.device, workers=1, progress=NullProgress())
-    except TbgError as error:
-        return str(error)
-    return ""
 
 
 def _at_most(workers: int, units: Sequence[object]) -> int:

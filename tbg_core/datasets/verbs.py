@@ -59,6 +59,22 @@ def split_of(dataset: Dataset, name: str, split: str) -> Split:
     )
 
 
+def systems_of(contents: Split, dataset: str, split: str, systems: Sequence[str] | None) -> list[str]:
+    """The systems of a split that were asked for; all of them if None.
+
+    Raises:
+        ConfigError: If one is not in the split, or there is none.
+    """
+    chosen = list(contents.systems) if systems is None else list(systems)
+    strangers = [name for name in chosen if name not in contents.systems]
+    if strangers or not chosen:
+        raise ConfigError(
+            f"{', '.join(strangers) or 'nothing'} is not in split {split!r} of {dataset}.",
+            fix=f"It has {', '.join(contents.systems[:10])}{', ...' if len(contents.systems) > 10 else ''}.",
+        )
+    return chosen
+
+
 def data_folder(text: str | Path) -> Path:
     """A folder of frames: one on disk, or the frames that ship with ``DATASET`` or ``DATASET:SPLIT``.
 
@@ -108,13 +124,7 @@ def make(
 
     component = build_dataset(dataset)
     contents = split_of(component, dataset, split)
-    chosen = list(contents.systems) if systems is None else list(systems)
-    strangers = [name for name in chosen if name not in contents.systems]
-    if strangers or not chosen:
-        raise ConfigError(
-            f"{', '.join(strangers) or 'nothing'} is not in split {split!r} of {dataset}.",
-            fix=f"It has {', '.join(contents.systems[:10])}{', ...' if len(contents.systems) > 10 else ''}.",
-        )
+    chosen = systems_of(contents, dataset, split, systems)
     items = list(options.items()) if isinstance(options, Mapping) else list(options or ())
     recipe = apply_flags(component.recipe(split), items, {"executor": parse_flag("executor", executor)}, values)
     return make_dataset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,10 +35,15 @@ from tbg_core.storage.checkpoint import WEIGHTS, Checkpoint
 from tbg_core.storage.shards import ShardStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from tbg_core.contracts.energy import Target
+    from tbg_core.contracts.executor import Executor
     from tbg_core.contracts.proposal import Proposal
     from tbg_core.contracts.system import System
     from tbg_core.pipeline.progress import Progress
+
+Made = TypeVar("Made")
 
 SHARDS, COSTS, SOURCE, SAMPLER = "ensemble", "costs", "checkpoint.json", "sampler.json"
 
@@ -101,30 +106,58 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
     Raises:
         StorageError: If samples of another checkpoint are there already.
     """
-    _check_source(out, checkpoint)
     system = build_system(config)
     mismatch = training_mismatch(checkpoint, config, target_state(config, system))
     for warning in filter(None, (mismatch, outside_training(config, checkpoint, system))):
         progress.say(warning)
-    Ensemble.record(out, system)
-    store = ShardStore(out / SHARDS)
-    size, total = _shard_size(config), config.sampling.num_samples
-    missing = sorted(set(range(-(-total // size))) - set(store.indices))
+    units = begin_shards(config, checkpoint, out, device=device, progress=progress)
+    total, left = config.sampling.num_samples, sum(samples_in(unit, config) for unit in units)
+    with progress.stage("sample", total=total, unit="samples") as bar:
+        bar.advance(total - left, note="resumed" if left < total else "")
+        for unit, (valid, error) in make_shards(sample_shard, units, workers, build_executor(config)):
+            made = samples_in(unit, config)
+            bar.advance(made, note=f"{valid} of {made} valid, log q error {error:.1e}")
+    finish_shards(config, checkpoint, out, device=device, progress=progress)
+
+
+def begin_shards(
+    config: RunConfig, checkpoint: Path, out: Path, *, device: str, progress: Progress
+) -> list[SamplingUnit]:
+    """Prepares a folder for samples; returns the shards that it lacks.
+
+    Raises:
+        StorageError: If samples of another checkpoint are there already.
+    """
+    _check_source(out, checkpoint)
+    Ensemble.record(out, build_system(config))
+    count = -(-config.sampling.num_samples // _shard_size(config))
+    missing = sorted(set(range(count)) - set(ShardStore(out / SHARDS).indices))
     if missing:
         prepare(config, checkpoint, out, device=device, progress=progress)
     serialised = config.model_dump_json()
-    units = [SamplingUnit(serialised, str(checkpoint), str(out.absolute()), device, shard) for shard in missing]
-    with progress.stage("sample", total=total, unit="samples") as bar:
-        left = sum(min(size, total - shard * size) for shard in missing)
-        bar.advance(total - left, note="resumed" if left < total else "")
-        try:
-            workers = min(workers, len(units))
-            for unit, (valid, error) in run_units(sample_shard, units, workers, executor=build_executor(config)):
-                made = min(size, total - unit.shard * size)
-                bar.advance(made, note=f"{valid} of {made} valid, log q error {error:.1e}")
-        finally:
-            _bound_parts.cache_clear()
-    store.seal(samples=total, block_size=config.sampling.block_size)
+    return [SamplingUnit(serialised, str(checkpoint), str(out.absolute()), device, shard) for shard in missing]
+
+
+def samples_in(unit: SamplingUnit, config: RunConfig) -> int:
+    """Samples of a shard; the last one may have fewer."""
+    size = _shard_size(config)
+    return min(size, config.sampling.num_samples - unit.shard * size)
+
+
+def make_shards(
+    make: Callable[[SamplingUnit], Made], units: Sequence[SamplingUnit], workers: int, executor: Executor
+) -> Iterator[tuple[SamplingUnit, Made]]:
+    """Makes shards of one or several runs; yields each with what ``make``, e.g. :func:`sample_shard`, returned."""
+    try:
+        yield from run_units(make, units, min(workers, len(units)), executor=executor)
+    finally:
+        _bound_parts.cache_clear()
+
+
+def finish_shards(config: RunConfig, checkpoint: Path, out: Path, *, device: str, progress: Progress) -> None:
+    """Seals the complete shards of a run, records what they took, and audits log q."""
+    sampling = config.sampling
+    ShardStore(out / SHARDS).seal(samples=sampling.num_samples, block_size=sampling.block_size)
     costs = sampling_costs(out)
     write_provenance(
         out,
@@ -134,7 +167,7 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
         biased=_is_biased(config),
         **sampler_statistics(out),
     )
-    audit_run(config, checkpoint, out, _stream(system), device=device, progress=progress)
+    audit_run(config, checkpoint, out, _stream(build_system(config)), device=device, progress=progress)
 
 
 def prepare(config: RunConfig, checkpoint: Path, out: Path, *, device: str, progress: Progress) -> None:
