@@ -48,19 +48,22 @@ def write_results(
         label: Name of the model.
         about: Remarks on published figures.
     """
-    main = tables.beside_published(entries, published, label)
-    every, each = tables.over_all(entries), tables.by_system(entries)
-    notes = [*_notes(entries), *about]
+    main, every = tables.beside_published(entries, published, label), tables.over_all(entries)
+    each = [table for table in (tables.weights_by_system(entries), tables.distances_by_system(entries)) if table]
+    seen = [entry["system"] for entry in entries if entry["trained_on"]]
+    warning = f"In the model's training, so that their figures are not zero-shot: {', '.join(seen)}." if seen else ""
+    notes = [*_notes(entries), *about, *_sources(published)]
     sections = [
-        Section("table", "Beside published work", (main, *(Note(text) for text in notes))),
-        Section("systems", "System by system", (each,)),
+        Section("table", "Beside published work", (*_note(warning), main, *(Paragraph(text) for text in notes))),
+        Section("systems", "System by system", tuple(each)),
         Section("figures", "All figures", (every, *_validity(entries))),
         Section("definitions", "What the figures are", (Paragraph(DEFINITIONS),)),
     ]
     written = [out / name for name in (RESULTS, MARKDOWN, PAGE)]
     write_json(written[0], finite({"title": title, "model": label, "systems": list(entries)}))
-    parts = [f"# {title}\n", tables.markdown(main), *(f"* {text}\n" for text in notes)]
-    parts += ["## System by system\n", tables.markdown(each), "## All figures\n", tables.markdown(every)]
+    parts = [f"# {title}\n", warning, tables.markdown(main), *(f"* {text}\n" for text in notes)]
+    parts += ["## System by system\n", *(tables.markdown(table) for table in each)]
+    parts += ["## All figures\n", tables.markdown(every)]
     write_text(written[1], "\n".join([*parts, DEFINITIONS, ""]))
     write_text(written[2], render(_head(entries, title, label), sections))
     return written
@@ -93,8 +96,6 @@ def _head(entries: Sequence[Mapping[str, Any]], title: str, label: str) -> Head:
 def _notes(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """What a reader must know before comparing a figure."""
     notes = []
-    if seen := [entry["system"] for entry in entries if entry["trained_on"]]:
-        notes.append(f"In the model's training, so that their figures are not zero-shot: {', '.join(seen)}.")
     with_reference = [entry for entry in entries if entry["reference"]]
     if with_reference:
         points = sorted({entry["reference"]["points"] for entry in with_reference})
@@ -114,6 +115,18 @@ def _notes(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     for reason, names in reasons.items():
         notes.append(reason + ("." if len(names) == len(entries) else f" ({', '.join(names)})."))
     return notes
+
+
+def _note(text: str) -> tuple[Block, ...]:
+    return (Note(text),) if text else ()
+
+
+def _sources(published: Sequence[Published]) -> list[str]:
+    """Which row is from which paper."""
+    rows: dict[str, list[str]] = {}
+    for row in published:
+        rows.setdefault(row.source, []).append(row.model)
+    return [f"{source}: {'; '.join(models)}." for source, models in rows.items()]
 
 
 def _validity(entries: Sequence[Mapping[str, Any]]) -> tuple[Block, ...]:

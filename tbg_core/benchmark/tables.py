@@ -33,36 +33,33 @@ Entries = "Sequence[Mapping[str, Any]]"
 
 def beside_published(entries: Sequence[Mapping[str, Any]], published: Sequence[Published], label: str) -> Table:
     """This model, with and without its largest weights, the reference, and what papers give for the same systems."""
-    columns = ("", "ESS / %", *(_heading(key) for key in DISTANCES), "valid / %", "systems", "source")
+    columns = ("", "ESS / %", *(_heading(key) for key in DISTANCES), "valid / %", "systems")
     valid = _mean(entries, VALID)
     count = str(len(entries))
     rows = [
-        (f"{label}, proposal", ABSENT, *_distances(entries, "proposal"), valid, count, "this run"),
-        (f"{label}, reweighted", _mean(entries, ESS), *_distances(entries, "reweighted"), valid, count, "this run"),
+        (f"{label}, proposal", ABSENT, *_distances(entries, "proposal"), valid, count),
+        (f"{label}, reweighted", _mean(entries, ESS), *_distances(entries, "reweighted"), valid, count),
         (
             f"{label}, top 0.2 % removed",
             _mean(entries, ESS_TRIMMED),
             *_distances(entries, "trimmed"),
             valid,
             count,
-            "this run",
         ),
     ]
     ours = len(rows)
     if any(entry["reference"] for entry in entries):
         halves = (_pm(*floor(entries, key)) for key in DISTANCES)
         with_reference = str(sum(bool(entry["reference"]) for entry in entries))
-        rows.append(("halves of the reference MD", ABSENT, *halves, ABSENT, with_reference, "this run"))
+        rows.append(("halves of the reference MD", ABSENT, *halves, ABSENT, with_reference))
     for row in published:
         figures = (_plain(getattr(row, key)) for key in DISTANCES)
         ess = ABSENT if row.ess is None else _pm(100.0 * row.ess, 100.0 * (row.ess_std or math.nan), 1)
         share = ABSENT if row.valid is None else f"{100.0 * row.valid:.0f}"
-        rows.append((row.model, ess, *figures, share, row.remark or ABSENT, row.source))
-    caption = (
-        "Means over the systems ± standard deviation over them. Published figures remove the largest 0.2 % of the "
-        "weights unless their row says otherwise, and their references and numbers of points differ: see the notes."
+        rows.append((row.model, ess, *figures, share, row.remark or ABSENT))
+    return Table(
+        columns, tuple(rows), "Means over the systems ± standard deviation over them.", marked=frozenset(range(1, ours))
     )
-    return Table(columns, tuple(rows), caption, marked=frozenset(range(1, ours)))
 
 
 def over_all(entries: Sequence[Mapping[str, Any]]) -> Table:
@@ -90,19 +87,35 @@ def over_all(entries: Sequence[Mapping[str, Any]]) -> Table:
     return Table(columns, tuple(rows), "Of each system the mean over its runs is taken first.")
 
 
-def by_system(entries: Sequence[Mapping[str, Any]]) -> Table:
-    """One row for each system; distances as proposal → reweighted, the spread over the seeds behind the latter."""
-    distances = (f"{_heading(key)} (halves)" for key in DISTANCES)
-    columns = ("", "atoms", "ESS / %", "top removed", "k̂", "valid / %", *distances, "s", "energies")
-    rows = tuple(_row(entry) for entry in entries)
-    seen = frozenset(i for i, entry in enumerate(entries) if entry["trained_on"])
-    caption = (
-        "Proposal → reweighted ± standard deviation over the seeds (distance between halves of the reference). "
-        "s: seconds of one run; energies: evaluations of one run."
+def weights_by_system(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """What the weights say and what they cost, one row for each system."""
+    columns = ("", "atoms", "ESS / %", "top removed / %", "largest k̂", "valid / %", "seconds", "energies")
+    rows = tuple(
+        (
+            entry["system"],
+            str(entry["atoms"] or ABSENT),
+            *(_runs(entry, measure) for measure in (ESS, ESS_TRIMMED)),
+            fixed(max(run["pareto_k"] for run in entry["runs"])),
+            _runs(entry, VALID),
+            f"{over_runs(entry, SECONDS)[0]:.1f}",
+            f"{over_runs(entry, EVALUATIONS)[0]:,.0f}",
+        )
+        for entry in entries
     )
-    if seen:
-        caption += " Marked: in the model's training."
+    seen = frozenset(i for i, entry in enumerate(entries) if entry["trained_on"])
+    caption = "Of one run, ± standard deviation over the seeds." + (" Marked: in the model's training." if seen else "")
     return Table(columns, rows, caption, marked=seen)
+
+
+def distances_by_system(entries: Sequence[Mapping[str, Any]]) -> Table | None:
+    """Proposal → reweighted, and the same between halves of the reference; None without any reference."""
+    compared = [entry for entry in entries if entry["reference"]]
+    if not compared:
+        return None
+    shown = [key for key in DISTANCES if any(_has(entry, key) for entry in compared)]
+    rows = tuple((entry["system"], *(_change(entry, key) for key in shown)) for entry in compared)
+    caption = "Proposal → reweighted ± standard deviation over the seeds (halves of the reference)."
+    return Table(("", *(_heading(key) for key in shown)), rows, caption)
 
 
 def brief(entries: Sequence[Mapping[str, Any]]) -> Table:
@@ -131,24 +144,16 @@ def markdown(table: Table) -> str:
     return "\n".join(lines) + f"\n\n{table.caption}\n"
 
 
-def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    k = max(run["pareto_k"] for run in entry["runs"])
-    cells = [
-        entry["system"],
-        str(entry["atoms"] or ABSENT),
-        *(_runs(entry, measure) for measure in (ESS, ESS_TRIMMED)),
-        fixed(k),
-        _runs(entry, VALID),
-    ]
-    for key in DISTANCES:
-        before, after = (over_runs(entry, distance(key, variant)) for variant in VARIANTS[:2])
-        if math.isnan(before[0]) and math.isnan(after[0]):
-            cells.append(ABSENT)
-            continue
-        halves = entry["reference"]["floor"].get(key, (math.nan,))[0]
-        digits = _digits(distance(key, "proposal"))
-        cells.append(f"{fixed(before[0], digits)} → {_pm(*after, digits)} ({fixed(halves, digits)})")
-    return (*cells, f"{over_runs(entry, SECONDS)[0]:.1f}", f"{over_runs(entry, EVALUATIONS)[0]:,.0f}")
+def _has(entry: Mapping[str, Any], key: str) -> bool:
+    return not math.isnan(over_runs(entry, distance(key, "proposal"))[0])
+
+
+def _change(entry: Mapping[str, Any], key: str) -> str:
+    if not _has(entry, key):
+        return ABSENT
+    before, after = (over_runs(entry, distance(key, variant)) for variant in VARIANTS[:2])
+    halves, digits = entry["reference"]["floor"].get(key, (math.nan,))[0], _digits(distance(key, "proposal"))
+    return f"{fixed(before[0], digits)} → {_pm(*after, digits)} ({fixed(halves, digits)})"
 
 
 def _distances(entries: Sequence[Mapping[str, Any]], variant: str) -> tuple[str, ...]:
