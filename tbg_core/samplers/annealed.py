@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,9 +12,11 @@ from typing_extensions import override
 
 from tbg_core.contracts.sampler import Sampler
 from tbg_core.ensemble.validity import Validity
+from tbg_core.errors import ConfigError
 from tbg_core.randomness import SampleKeys
 from tbg_core.samplers.config import ImportanceSamplerConfig, MoveConfig
 from tbg_core.samplers.importance import ImportanceSampler
+from tbg_core.samplers.path import GeometricPath
 from tbg_core.samplers.pilot import Tuning, tune
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from tbg_core.contracts.energy import Target
     from tbg_core.contracts.proposal import Proposal
     from tbg_core.ensemble.ensemble import Ensemble
-    from tbg_core.samplers.path import GeometricPath
+    from tbg_core.samplers.path import Drive
 
 
 class MovingSampler(Sampler):
@@ -33,21 +35,19 @@ class MovingSampler(Sampler):
 
     Args:
         config: Options of the moves.
+        drive: What moves follow; auto leaves it to the pilot.
     """
 
     coupled: ClassVar[bool] = True
     direct: ClassVar[bool] = False
     """True if the target is reached in one step, so that no schedule is looked for."""
 
-    def __init__(self, config: MoveConfig) -> None:
+    def __init__(self, config: MoveConfig, drive: Literal["auto", "target", "path"] = "target") -> None:
         self.config = config
+        self.drive = drive
         self.draws = ImportanceSampler(ImportanceSamplerConfig())
         self._tuning: Tuning | None = None
         self._tuned_for: tuple[int, str] | None = None
-
-    @abstractmethod
-    def path(self, proposal: Proposal, target: Target) -> GeometricPath:
-        """The path that moves need."""
 
     @override
     @torch.no_grad()
@@ -59,7 +59,18 @@ class MovingSampler(Sampler):
         """
         keys = SampleKeys.range(seed, f"{stream}/pilot", 0, self.config.pilot_size)
         draws = self.draws.sample_block(proposal, target, keys)
-        return tune(self.path(proposal, target), draws, self.config, keys, direct=self.direct).to_dict()
+
+        def found(drive: Drive) -> Tuning:
+            return tune(GeometricPath(proposal, target, drive), draws, self.config, keys, direct=self.direct)
+
+        if self.drive != "auto":
+            return found(self.drive).to_dict()
+        tuning = found("target")
+        # A density without a gradient leaves no choice.
+        if tuning.narrow:
+            with suppress(ConfigError):
+                tuning = found("path")
+        return tuning.to_dict()
 
     @override
     def restore(self, settings: Mapping[str, Any]) -> None:

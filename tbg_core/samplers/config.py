@@ -35,10 +35,11 @@ class SMCConfig(MoveConfig):
         description="Resample when the effective share of a population falls below this; 0: never, which is "
         "annealed importance sampling; 1: after every step.",
     )
-    drive: Literal["target", "path"] = Field(
-        "target",
+    drive: Literal["auto", "target", "path"] = Field(
+        "auto",
         description="What moves follow before they are accepted or not: target, the forces alone (cheap, and enough "
-        "where the proposal resembles the target); path, with the gradient of log q.",
+        "where the proposal resembles the target); path, with the gradient of log q. auto: the forces, unless the "
+        "pilot finds that its steps must be tiny somewhere on the path.",
     )
 
 

@@ -43,15 +43,11 @@ class IndependenceMetropolis(MovingSampler):
         super().__init__(config)
 
     @override
-    def path(self, proposal: Proposal, target: Target) -> GeometricPath:
-        return GeometricPath(proposal, target)
-
-    @override
     @torch.no_grad()
     def sample_block(self, proposal: Proposal, target: Target, keys: SampleKeys) -> Ensemble:
         """The chains of one block, one after the other; see :class:`~tbg_core.contracts.sampler.Sampler`."""
         config, n = self.config, len(keys)
-        tuning, path = self.tuning(proposal, target, keys), self.path(proposal, target)
+        tuning, path = self.tuning(proposal, target, keys), GeometricPath(proposal, target)
         pool = self.draws.sample_block(proposal, target, keys)
         sweeps = min(config.sweeps, n)
         chains = -(-n // sweeps)

@@ -47,7 +47,7 @@ def hamiltonian(
         The points after the move, and the probability with which each was accepted [B].
     """
     # Trajectories of one length would turn a harmonic mode by one angle for ever, and bring some of them back.
-    h, scale = kernel.step * random.uniform(0.8, 1.2), kernel.scale
+    h, scale = kernel.step * random.uniform(0.6, 1.2), kernel.scale
     p = torch.from_numpy(random.standard_normal(points.x.shape))
     kinetic = 0.5 * p.square().flatten(1).sum(1)
     new = points

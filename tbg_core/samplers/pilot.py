@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from tbg_core.ensemble import Ensemble
     from tbg_core.randomness import SampleKeys
     from tbg_core.samplers.config import MoveConfig
-    from tbg_core.samplers.path import GeometricPath
+    from tbg_core.samplers.path import Drive, GeometricPath
 
 _EVENNESS: Final = 0.9
 _MOVES: Final = 10
 _FIRST_MOVES: Final = 20
+_NARROW: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,27 @@ class Tuning:
         t: Knots, ascending, the last one is 1; between two of them the weights change equally.
         step: Step size at each.
         scale: Length scale of each atom or coordinate, flat.
+        drive: What moves follow.
     """
 
     t: tuple[float, ...]
     step: tuple[float, ...]
     scale: tuple[float, ...]
+    drive: Drive = "target"
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Tuning:
         """The inverse of :meth:`to_dict`."""
-        return cls(*(tuple(data[name]) for name in ("t", "step", "scale")))
+        return cls(tuple(data["t"]), tuple(data["step"]), tuple(data["scale"]), data["drive"])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, which keeps every digit."""
-        return {"t": list(self.t), "step": list(self.step), "scale": list(self.scale)}
+        return {"t": list(self.t), "step": list(self.step), "scale": list(self.scale), "drive": self.drive}
+
+    @property
+    def narrow(self) -> bool:
+        """True if somewhere on the path steps are much smaller than at its end: the drive fits badly there."""
+        return min(self.step) < _NARROW * self.step[-1]
 
     def schedule(self, steps: int) -> list[float]:
         """``steps`` values of t that divide the path as evenly as the knots do; the last one is exactly 1."""
@@ -102,7 +110,7 @@ def tune(path: GeometricPath, draws: Ensemble, config: MoveConfig, keys: SampleK
             step *= float(np.exp((float(probability.mean()) - config.acceptance) / np.sqrt(1.0 + k)))
         knots.append(t)
         steps.append(step)
-    return Tuning(tuple(knots), tuple(steps), tuple(scale.flatten().tolist()))
+    return Tuning(tuple(knots), tuple(steps), tuple(scale.flatten().tolist()), path.drive)
 
 
 def _scales(slope: Tensor) -> Tensor:

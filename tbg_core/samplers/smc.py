@@ -39,18 +39,14 @@ class SequentialMonteCarlo(MovingSampler):
     config: SMCConfig
 
     def __init__(self, config: SMCConfig) -> None:
-        super().__init__(config)
-
-    @override
-    def path(self, proposal: Proposal, target: Target) -> GeometricPath:
-        return GeometricPath(proposal, target, self.config.drive)
+        super().__init__(config, config.drive)
 
     @override
     @torch.no_grad()
     def sample_block(self, proposal: Proposal, target: Target, keys: SampleKeys) -> Ensemble:
         """One population; see :class:`~tbg_core.contracts.sampler.Sampler`."""
         config, tuning, n = self.config, self.tuning(proposal, target, keys), len(keys)
-        path, draws = self.path(proposal, target), self.draws.sample_block(proposal, target, keys)
+        path, draws = GeometricPath(proposal, target, tuning.drive), self.draws.sample_block(proposal, target, keys)
         random = generator(keys.seed, keys.stream, "smc", int(keys.index[0]))
         row = np.flatnonzero(draws.valid)
         points = path.evaluate(torch.from_numpy(draws.positions[row]).double(), 0.0)

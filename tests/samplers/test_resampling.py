@@ -44,6 +44,8 @@ def test_schedules_end_at_one_and_follow_the_knots():
     np.testing.assert_allclose(tuning.schedule(6), [0.05, 0.1, 0.25, 0.4, 0.7, 1.0])
     assert tuning.schedule(7)[-1] == 1.0
     assert Tuning.from_dict(tuning.to_dict()) == tuning
+    assert not tuning.narrow
+    assert Tuning(t=(0.1, 1.0), step=(0.1, 0.5), scale=(1.0,)).narrow
     assert abs(tuning.kernel(0.4, 3, (2,)).step - 0.2) < 1e-12
     assert tuning.kernel(0.4, 3, (5, 3)).scale.shape == (1, 1)
 

@@ -75,6 +75,7 @@ def tbg_commands() -> list[CommandSpec]:
     return [
         CommandSpec("bench", "", "Measure speed and accuracy."),
         CommandSpec("bench energy", "tbg_openmm.bench:app", "Energies per second, beside OpenMM's platforms."),
+        CommandSpec("bench sampling", "tbg_openmm.sampling_bench:app", "Effective samples per second of every method."),
         CommandSpec("bench timestep", "tbg_openmm.timestep:app", "Measure the bias of the time step of the dynamics."),
     ]
 
