@@ -26,7 +26,7 @@ from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import run_units
 from tbg_core.report.reference import check_reference
 from tbg_core.storage.atomic import read_json
-from tbg_core.storage.checkpoint import Checkpoint
+from tbg_core.storage.checkpoint import Checkpoint, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,7 @@ def benchmark(
         options: Further settings.
         checkpoint: The model; by default the one that ships with it.
         samples: Samples of a run.
-        seeds: Runs of each system; may be raised in a benchmark begun earlier.
+        seeds: Runs of each system; what is begun with few can be resumed with more.
         comparison: What the samples are compared with.
         resume: Complete what was begun in ``out``.
         device: Where the network runs.
@@ -140,10 +140,11 @@ def benchmark(
             checkpoint=checkpoint,
         )
         subjects[name] = _subject(config, checkpoint, comparison.of(name)[:2], device, progress)
+    if seen := [name for name, subject in subjects.items() if subject.trained_on]:
+        progress.say(f"warning: in the model's training, so not zero-shot: {listed(seen)}.")
     first = subjects[chosen[0]].config
     settings = {k: v for k, v in stage_content(first, "sample").items() if k not in {"system", "seed"}}
-    content = {"dataset": dataset, "split": split, "seeds": seeds, **settings}
-    open_folder(out, content, resume=resume, growing={"seeds": 1})
+    open_folder(out, {"dataset": dataset, "split": split, **settings}, resume=resume)
     write_provenance(out, checkpoints=sorted({str(subject.checkpoint) for subject in subjects.values()}))
     runs = [subject.run(name, seed, out) for name, subject in subjects.items() for seed in range(seeds)]
     executor = build_executor(first)
@@ -197,9 +198,8 @@ def _subject(
     found = checkpoint or find_checkpoint(config, system)
     config, trained_on = bind_checkpoint(config, found), system.key in Checkpoint.open(found).molecules
     load_proposal(config, found, system, device)
-    seen = f"warning: {system.name} was in the model's training: its figures are not zero-shot." if trained_on else ""
     mismatch = training_mismatch(found, config, target_state(config, system))
-    for warning in filter(None, (seen, mismatch, outside_training(config, found, system))):
+    for warning in filter(None, (mismatch, outside_training(config, found, system))):
         progress.say(warning)
     described = describe_target(config, system)
     for folder in filter(None, simulations):
