@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MEASURED: Final = "measured.json"
 _SEALED: Final = f"{FRAMES}/manifest.json"
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 
 
 class MeasuringUnit(NamedTuple):
@@ -123,6 +123,7 @@ def _figures(ensemble: Ensemble, seed: int, yardstick: Yardstick | None) -> dict
         "ess": ensemble.ess_fraction,
         "ess_trimmed": ensemble.weight_summary.ess_trimmed / n,
         "pareto_k": ensemble.pareto_k,
+        "reliable": ensemble.reliability.reliable,
         "log_z": [ensemble.log_z.value, ensemble.log_z.error],
         **costs,
         "distances": {} if yardstick is None else yardstick.measure(ensemble, seed),

@@ -71,7 +71,7 @@ def write_results(
 
 def _head(entries: Sequence[Mapping[str, Any]], title: str, label: str) -> Head:
     ess = over_systems(entries, ESS)
-    reliable = sum(all(run["pareto_k"] <= 0.7 for run in entry["runs"]) for entry in entries)
+    reliable = sum(all(run["reliable"] for run in entry["runs"]) for entry in entries)
     tiles = [("systems", str(len(entries)), f"{len(entries[0]['runs'])} runs each")]
     if ess is not None:
         remark = f"median {percent(ess.median)}, worst {percent(ess.worst)} ({ess.worst_system})"
@@ -88,7 +88,7 @@ def _head(entries: Sequence[Mapping[str, Any]], title: str, label: str) -> Head:
         subtitle=label,
         reliable=reliable == len(entries),
         label="RELIABLE" if reliable == len(entries) else "NOT RELIABLE EVERYWHERE",
-        sentence=f"The weights of {reliable} of {len(entries)} systems can be relied on in every run (k̂ at most 0.7).",
+        sentence=f"The weights of {reliable} of {len(entries)} systems can be relied on in every run.",
         tiles=tuple(tiles),
     )
 
