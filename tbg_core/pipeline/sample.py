@@ -12,6 +12,7 @@ import numpy as np
 from tbg_core.config.run_config import RunConfig
 from tbg_core.contracts.sampler import Sampler
 from tbg_core.ensemble import Ensemble
+from tbg_core.ensemble.reliability import MIN_POPULATIONS
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.audit import audit_run
 from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal, outside_training, training_mismatch
@@ -108,7 +109,7 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
     """
     system = build_system(config)
     mismatch = training_mismatch(checkpoint, config, target_state(config, system))
-    for warning in filter(None, (mismatch, outside_training(config, checkpoint, system))):
+    for warning in filter(None, (mismatch, outside_training(config, checkpoint, system), too_few_populations(config))):
         progress.say(warning)
     units = begin_shards(config, checkpoint, out, device=device, progress=progress)
     total, left = config.sampling.num_samples, sum(samples_in(unit, config) for unit in units)
@@ -118,6 +119,18 @@ def draw(config: RunConfig, checkpoint: Path, out: Path, *, device: str, workers
             made = samples_in(unit, config)
             bar.advance(made, note=f"{valid} of {made} valid, log q error {error:.1e}")
     finish_shards(config, checkpoint, out, device=device, progress=progress)
+
+
+def too_few_populations(config: RunConfig) -> str:
+    """A warning where a sampler whose particles interact gets so few blocks that nothing can have an error."""
+    size, total = config.sampling.block_size, config.sampling.num_samples
+    blocks = -(-total // size)
+    if blocks >= MIN_POPULATIONS or not build_sampler(config).coupled or config.sampler.get("resample_below") == 0:
+        return ""
+    return (
+        f"warning: {total} samples in blocks of {size} are {blocks} independent populations; errors need "
+        f"{MIN_POPULATIONS}. Draw more (--num-samples) or in smaller blocks (-s sampling.block_size)."
+    )
 
 
 def begin_shards(

@@ -11,7 +11,7 @@ from tbg_core.config.load import make_config
 from tbg_core.config.resolve import resolve
 from tbg_core.ensemble import Ensemble
 from tbg_core.pipeline.progress import NullProgress
-from tbg_core.pipeline.sample import sample
+from tbg_core.pipeline.sample import draw, sample, too_few_populations
 from tbg_core.pipeline.simulate import simulate
 from tbg_core.pipeline.train import train
 from tbg_core.storage.atomic import sha256
@@ -52,9 +52,8 @@ def checkpoint(tmp_path_factory):
     return train(config, [data], folder / "training", resume=False, device="cpu", progress=QUIET)
 
 
-def run(sampler, checkpoint, out, *, workers=1, resume=False):
-    config = configuration(sampler)
-    sample(config, checkpoint, out, resume=resume, device="cpu", workers=workers, progress=QUIET)
+def run(sampler, checkpoint, out, *, workers=1):
+    draw(configuration(sampler), checkpoint, out, device="cpu", workers=workers, progress=QUIET)
     return {path.name: sha256(path) for path in sorted((out / "ensemble").glob("shard-*"))}
 
 
@@ -66,9 +65,13 @@ def test_resumed_runs_have_the_same_bits_and_the_pilot_is_made_once(sampler, che
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     for name in ("shard-000001.safetensors", "shard-000003.safetensors", "manifest.json"):
         (tmp_path / "b" / "ensemble" / name).unlink()
-    assert run(sampler, checkpoint, tmp_path / "b", resume=True) == whole
+    assert run(sampler, checkpoint, tmp_path / "b") == whole
     assert (tmp_path / "b" / "sampler.json").read_bytes() == settled
 
+
+def test_the_report_says_what_the_sampler_did(checkpoint, tmp_path):
+    config = configuration("smc")
+    sample(config, checkpoint, tmp_path / "a", resume=False, device="cpu", workers=1, progress=QUIET)
     metrics = json.loads((tmp_path / "a" / "metrics.json").read_text())
     assert metrics["attempted"] == 30
     assert metrics["populations"] == 4
@@ -77,7 +80,7 @@ def test_resumed_runs_have_the_same_bits_and_the_pilot_is_made_once(sampler, che
     assert "4 populations" in metrics["verdict"]
     means = metrics["sampler"]["mean_per_block"]
     assert 0 < means["acceptance"] <= 1
-    pilot = json.loads(settled)
+    pilot = json.loads((tmp_path / "a" / "sampler.json").read_text())
     costs = [json.loads(path.read_text()) for path in (tmp_path / "a" / "costs").glob("shard-*")]
     assert metrics["energy_evaluations"] == pilot["energy_evaluations"] + sum(c["energy_evaluations"] for c in costs)
     report = (tmp_path / "a" / "report.html").read_text()
@@ -89,3 +92,13 @@ def test_resumed_runs_have_the_same_bits_and_the_pilot_is_made_once(sampler, che
 @pytest.mark.slow
 def test_workers_repeat_every_bit(checkpoint, tmp_path):
     assert run("smc", checkpoint, tmp_path / "a") == run("smc", checkpoint, tmp_path / "b", workers=2)
+
+
+def test_too_few_populations_are_said_before_any_work():
+    few = configuration("smc")
+    assert "4 independent populations" in too_few_populations(few)
+    many = few.model_copy(update={"sampling": few.sampling.model_copy(update={"num_samples": 80})})
+    assert too_few_populations(many) == ""
+    annealed = few.model_copy(update={"sampler": {**few.sampler, "resample_below": 0.0}})
+    assert too_few_populations(annealed) == ""
+    assert too_few_populations(few.model_copy(update={"sampler": {"name": "importance"}})) == ""
