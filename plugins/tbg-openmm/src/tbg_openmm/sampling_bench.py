@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,9 +20,9 @@ _NOTHING = "–"
 
 EXAMPLES = """[b]Examples[/b]
 
-  tbg bench sampling                                        GF, all methods: about 20 minutes of one core
+  tbg bench sampling                                        GF, all methods: about half an hour of one core
 
-  tbg bench sampling --system KG --seconds 60 --repeats 8 --out runs/bench-kg
+  tbg bench sampling --system KG --seconds 60 --repeats 16 --out runs/bench-kg
 
   tbg bench sampling --reference data/GF --methods engine-tempering,autoregressive/importance"""
 
@@ -31,7 +32,7 @@ def sampling(
     *,
     system: Annotated[str, typer.Option("--system", metavar="SYSTEM", help="A peptide.")] = "GF",
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="CPU time of each repeat.")] = 30.0,
-    repeats: Annotated[int, typer.Option("--repeats", min=2, help="Independent repeats of each method.")] = 4,
+    repeats: Annotated[int, typer.Option("--repeats", min=2, help="Independent repeats of each method.")] = 8,
     methods: Annotated[
         str | None, typer.Option("--methods", metavar="A,B", help="Methods to compare.", show_default="all")
     ] = None,
@@ -76,7 +77,7 @@ def sampling(
         return
     from rich.console import Console
 
-    show(measured, Console(highlight=False))
+    show(measured, Console(highlight=False, width=None if sys.stdout.isatty() else 110))
 
 
 def show(measured: dict[str, Any], console: Console) -> None:
@@ -98,12 +99,12 @@ def show(measured: dict[str, Any], console: Console) -> None:
             name,
             f"{found['samples']:,.0f}",
             f"{energies:,.0f}",
-            f"{phi['effective'] / seconds:.2g}" if phi else _NOTHING,
-            f"{1000 * phi['effective'] / energies:.2g}" if phi else _NOTHING,
+            _figure(phi["effective"] / seconds) if phi else _NOTHING,
+            _figure(1000 * phi["effective"] / energies) if phi else _NOTHING,
             f"{phi['offset']:+.1f}" if phi else _NOTHING,
-            f"{energy['effective'] / seconds:.2g}" if energy else _NOTHING,
+            _figure(energy["effective"] / seconds) if energy else _NOTHING,
             f"{energy['offset']:+.1f}" if energy else _NOTHING,
-            f"{worst['effective'] / seconds:.2g}" if worst else _NOTHING,
+            _figure(worst["effective"] / seconds) if worst else _NOTHING,
         )
     console.print(table)
     factor = (2.0 / (plan["repeats"] - 1)) ** 0.5
@@ -117,3 +118,8 @@ def show(measured: dict[str, Any], console: Console) -> None:
 
 def _least(values: list[dict[str, float]]) -> dict[str, float] | None:
     return min(values, key=lambda value: value["effective"], default=None)
+
+
+def _figure(value: float) -> str:
+    """Two digits, and no powers of ten."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

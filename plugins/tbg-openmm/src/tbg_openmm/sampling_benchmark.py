@@ -46,7 +46,7 @@ class Plan:
 
     system: str = "GF"
     seconds: float = 30.0
-    repeats: int = 4
+    repeats: int = 8
     methods: tuple[str, ...] = ()
     seed: int = 0
     reference_frames: int = 1000
