@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tbg_core.config.load import make_config
 from tbg_core.config.run_config import COMPONENT_KEYS, DEFAULT_NAMES, SLOT_KEYS, RunConfig
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tbg_core.config.suitability import Basis
     from tbg_core.registry.registry import Registry
 
+ONE_PASS_BLOCK: Final = 256
+"""Block of samples of a proposal without a vector field, where none was given."""
 _PLAIN = ("energy", "objective", "sampler", "dynamics", "executor")
 
 
@@ -58,8 +60,11 @@ def resolve(
     data["system"] = system
     if "dynamics" in required and data["dynamics"] is not None:
         check_dynamics(registry, basis, data["dynamics"]["name"], data["energy"]["name"])
-    if not _was_given(config, "objective"):
-        data["objective"] = _usual_objective(config, registry, data["objective"])
+    if _in_one_pass(config, registry):
+        if not _was_given(config, "objective") and data["objective"] is not None:
+            data["objective"] = {"name": "maximum-likelihood"}
+        if "block_size" not in config.sampling.model_fields_set:
+            data["sampling"]["block_size"] = ONE_PASS_BLOCK
     for key in _PLAIN:
         if data[key] is not None:
             data[key] = _complete(registry, COMPONENT_KEYS[key], data[key], needed=key in required)
@@ -114,13 +119,13 @@ def _suited(config: RunConfig, registry: Registry, basis: Basis) -> RunConfig:
     return RunConfig.model_construct(config.model_fields_set, **{**dict(config), **defaults})
 
 
-def _usual_objective(config: RunConfig, registry: Registry, usual: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What trains the model: a proposal without a vector field has nothing to match, but a likelihood."""
+def _in_one_pass(config: RunConfig, registry: Registry) -> bool:
+    """A proposal without a vector field has nothing to match, but a likelihood; and its large blocks fit the memory."""
     try:
         spec = registry.spec("proposal", proposal_reference(config, registry)["name"])
     except (UnknownComponentError, PluginError):
-        return usual
-    return usual if usual is None or "field" in spec.slots else {"name": "maximum-likelihood"}
+        return False
+    return "field" not in spec.slots
 
 
 def _slots_needed(required: set[str]) -> set[str]:

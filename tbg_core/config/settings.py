@@ -18,7 +18,9 @@ class SamplingSettings(Settings):
 
     num_samples: int = Field(default=256, ge=1, description="Attempted samples.")
     block_size: int = Field(
-        32, ge=1, description="Samples computed together; fewer need less memory. Changes rounding."
+        32,
+        ge=1,
+        description="Samples computed together; fewer need less memory. Changes rounding. 256 without a vector field.",
     )
     audit_samples: int = Field(
         2, ge=0, description="Samples whose log q is computed again, tightly and in float64, to measure its error."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tbg_core.config.load import dump_config, load_config, make_config
-from tbg_core.config.resolve import proposal_reference, resolve
+from tbg_core.config.resolve import ONE_PASS_BLOCK, proposal_reference, resolve
 from tbg_core.config.run_config import COMPONENT_KEYS
 from tbg_core.config.schema import json_schema
 from tbg_core.errors import ConfigError, TbgError, UnknownComponentError
@@ -106,6 +106,16 @@ def test_a_model_without_slots_has_none_in_the_result(hills):
     assert proposal_reference(config) == {"name": "stone", "width": 4}
     with pytest.raises(ConfigError, match="model 'stone' has no slot 'integrator'"):
         resolve(make_config({"system": "dot", "energy": "hill", "model": "stone", "integrator": "hop"}))
+
+
+def test_a_model_without_a_field_is_fitted_by_likelihood_and_sampled_in_large_blocks(hills):
+    stone, wind = {**ASKED, "model": "stone"}, ASKED
+    stone.pop("integrator")
+    assert [resolve(make_config(asked)).sampling.block_size for asked in (stone, wind)] == [ONE_PASS_BLOCK, 32]
+    assert resolve(make_config(stone)).objective["name"] == "maximum-likelihood"
+    chosen = resolve(make_config({**stone, "sampling": {"block_size": 8}, "objective": "flow-matching"}))
+    assert chosen.sampling.block_size == 8
+    assert chosen.objective["name"] == "flow-matching"
 
 
 def test_the_installed_defaults_resolve_to_complete_references():
