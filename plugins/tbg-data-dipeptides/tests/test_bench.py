@@ -109,7 +109,7 @@ def test_resuming_makes_nothing_twice_and_more_seeds_only_those(measured):
     with pytest.raises(StorageError, match=r"begun with other settings.*num_samples"):
         measure(out, comparison=comparison, seeds=2, samples=24, resume=True)
     # Another way of measuring measures again, from the same samples.
-    other = measure(out, comparison=comparison._replace(trajectories=None), seeds=2, resume=True)
+    other = measure(out, comparison=comparison._replace(trajectories=None), seeds=2, systems=["KG"], resume=True)
     assert "time order" in other[0]["absent"]["tica_w2"]
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")} == written
     more = measure(out, comparison=comparison, seeds=3, systems=["KG"], resume=True)
@@ -166,7 +166,8 @@ def test_figures_over_systems_and_seeds():
     ]
     assert over_runs(entries[0], ESS) == (pytest.approx(0.2), pytest.approx(0.2 / np.sqrt(2)))
     found = over_systems(entries, ESS)
-    assert (found.mean, found.median, found.worst, found.worst_system) == (*pytest.approx([0.4, 0.4, 0.2]), "AA")
+    assert (found.mean, found.median, found.worst) == pytest.approx((0.4, 0.4, 0.2))
+    assert found.worst_system == "AA"
     assert found.spread == pytest.approx(0.4 / np.sqrt(2))
     assert found.seeds == pytest.approx(0.2 / np.sqrt(2))  # the means over the systems are 0.3 and 0.5
     distances = over_systems(entries, distance("e_w2", "reweighted"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tbg_core.contracts.system import SystemSource
@@ -36,8 +37,13 @@ class PeptideSource(SystemSource):
         Raises:
             UnsupportedSystemError: Naming the residue that cannot be built.
         """
-        sequence = self.config.sequence
-        residues = parse_sequence(sequence)
-        from tbg_openmm.building import build_molecule
+        return _built(self.config.sequence)
 
-        return build_molecule(residues, NAMES.get(sequence, sequence))
+
+@lru_cache(maxsize=256)
+def _built(sequence: str) -> Molecule:
+    """The peptide of a sequence; kept, because the same one is asked for again and again, by every run and shard."""
+    residues = parse_sequence(sequence)
+    from tbg_openmm.building import build_molecule
+
+    return build_molecule(residues, NAMES.get(sequence, sequence))
