@@ -34,7 +34,8 @@ def test_interval():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.0, "0.0 s"), (0.0172, "17 ms"), (3.21, "3.2 s"), (250, "4 min 10 s"), (1944, "32 min"), (7500, "2 h 5 min")]
+    ("seconds", "text"),
+    [(0.0, "0.0 s"), (0.0172, "17 ms"), (3.21, "3.2 s"), (250, "4 min 10 s"), (1944, "32 min"), (7500, "2 h 5 min")],
 )
 def test_duration(seconds, text):
     assert duration(seconds) == text
