@@ -82,13 +82,13 @@ docs: setup  ## build the documentation into site/; a broken link is an error
 
 CHROMIUM ?= chromium
 
-SIMULATION ?= plugins/tbg-egnn/src/tbg_egnn/checkpoints/alanine-dipeptide/reference
-
 .PHONY: picture
-picture: run  ## the picture of the README: the report of `make run`, beside a simulation, in headless Chromium
-	$(BIN)/tbg report $(OUT) --reference $(SIMULATION)
+picture: setup  ## the picture of the README: the report of an unseen dipeptide beside a simulation, in headless Chromium
+	$(BIN)/tbg simulate --system GF --temperature 310 --frames 320 --walkers 16 --out runs/gf-simulated --resume
+	$(BIN)/tbg run --model autoregressive --energy openmm --system GF --num-samples 10000 --seed 1 --out runs/gf --resume
+	$(BIN)/tbg report runs/gf --reference runs/gf-simulated
 	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 \
-		--window-size=1200,2030 --screenshot=$(CURDIR)/docs/images/report.png file://$(abspath $(OUT))/report.html
+		--window-size=1200,2030 --screenshot=$(CURDIR)/docs/images/report.png file://$(CURDIR)/runs/gf/report.html
 
 .PHONY: freeze
 freeze: setup  ## print the installed versions in the form of constraints.txt
