@@ -70,10 +70,12 @@ def train(
     with single_thread():
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)  # noqa: TID251 - torch initialises weights from its global generator
-        model = adapt_model(config, training.systems)
+        # What followed from the systems that a checkpoint was trained on stays with it, whatever it is trained on next.
+        model = adapt_model(config, training.systems) if start is None else start.model
         proposal = build_proposal(model, config)
-        proposal.fit_constants(training.systems, [np.asarray(f.positions) for f in training.frames])
-        if start is not None:
+        if start is None:
+            proposal.fit_constants(training.systems, [np.asarray(f.positions) for f in training.frames])
+        else:
             start.load_into(proposal)
         trainer = Trainer(settings, config.seed, out, device)
         # The loop may compile or move the model; the checkpoint is written from a clean copy.

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tbg_autoregressive.config import AutoregressiveConfig
 from tbg_autoregressive.proposal import Autoregressive
+from tbg_core.config.load import make_config
+from tbg_core.config.resolve import resolve
 from tbg_core.config.settings import TrainingSettings
 from tbg_core.objectives.config import MaximumLikelihoodConfig
 from tbg_core.objectives.maximum_likelihood import MaximumLikelihood
+from tbg_core.pipeline.components import bind_target
 from tbg_core.pipeline.progress import NullProgress
+from tbg_core.pipeline.train import train
+from tbg_core.randomness import SampleKeys
+from tbg_core.samplers.config import ImportanceSamplerConfig
+from tbg_core.samplers.importance import ImportanceSampler
+from tbg_core.storage.atomic import write_json
+from tbg_core.storage.checkpoint import WEIGHTS, Checkpoint
 from tbg_core.training.data import Frames, TrainingData
 from tbg_core.training.trainer import LOG, Trainer
 
@@ -75,3 +88,29 @@ def test_it_goes_on_to_the_bit_where_it_was_stopped(fit):
 def test_it_learns(fit):
     *_, losses = fit("long", steps=60)
     assert losses[-1] < losses[0] - 0.05  # nats per degree of freedom
+
+
+def test_the_shipped_model_is_trained_on_what_it_drew(molecule, tmp_path):
+    """On one molecule of the many that its table of predictions was fitted for, which it keeps."""
+    shipped = Checkpoint.open(Path(str(files("tbg_autoregressive"))) / "checkpoints" / "dipeptides")
+    config = resolve(make_config({"system": "GG", "energy": "openmm", "model": "autoregressive"}), needs=("energy",))
+    model, system = Autoregressive(shipped_config(shipped)), molecule("GG")
+    shipped.load_into(model)
+    keys = SampleKeys.range(1, system.key, 0, 64)
+    drawn = ImportanceSampler(ImportanceSamplerConfig()).sample_block(model, bind_target(config, system), keys)
+    drawn.save(tmp_path / "drawn" / "GG")
+    write_json(tmp_path / "drawn" / "GG" / "provenance.json", {"energy": "openmm"})
+    settings = {"steps": 2, "batch_size": 8, "warmup_steps": 1}
+    config = resolve(make_config({"model": "autoregressive", "training": settings}), needs=("model", "objective"))
+    options = {"resume": False, "device": "cpu", "checkpoint": shipped.folder, "progress": NullProgress()}
+    tuned = Checkpoint.open(train(config, [tmp_path / "drawn"], tmp_path / "tuned", **options))
+    assert tuned.model["rows"] == shipped.model["rows"]
+    before, after = (load_file(c.folder / WEIGHTS) for c in (shipped, tuned))
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert not [name for name in changed if name.startswith("predictions")]
+
+
+def shipped_config(checkpoint):
+    return AutoregressiveConfig(**{k: v for k, v in checkpoint.model.items() if k not in {"name", "prior"}})
