@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ import torch
 
 from tbg_core.config.resolve import proposal_reference
 from tbg_core.contracts.proposal import Proposal
-from tbg_core.errors import CheckpointError, ConfigError, UnsupportedSystemError
+from tbg_core.errors import CheckpointError, ConfigError, TbgError, UnsupportedSystemError
 from tbg_core.pipeline.components import SAMPLING_SLOTS, build_proposal
 from tbg_core.registry import get_registry
 from tbg_core.storage.checkpoint import Checkpoint, listed
@@ -42,10 +43,24 @@ def find_checkpoint(config: RunConfig, system: System) -> Path:
         return max(shares)[1]
     names = [entry["name"] for opened in shipped for entry in opened.manifest.get("systems", [])]
     known = f" Shipped for {config.model_label}: {listed(names)}." if names else ""
+    serving = _models_that_serve(config, system)
+    instead = f"Use --model {serving[0]}, which ships one that does; or add" if serving else "Add"
     raise CheckpointError(
         f"no checkpoint of {config.model_label} covers {system.name}.{known}",
-        fix="Add --from-scratch to simulate and train one first, or give --checkpoint DIR.",
+        fix=f"{instead} --from-scratch to simulate and train one first, or give --checkpoint DIR.",
     )
+
+
+def _models_that_serve(config: RunConfig, system: System) -> list[str]:
+    """Installed models with a shipped checkpoint for a system."""
+    found = []
+    for kind in ("proposal", "field"):
+        for spec in get_registry().specs(kind):
+            # What is wrong with a plugin that nobody asked for is no part of this message.
+            with suppress(ImportError, TbgError):
+                if any((coverage(config, opened, system) or 0.0) >= SERVES for opened in _shipped(spec.checkpoints)):
+                    found.append(spec.name)
+    return found
 
 
 def coverage(config: RunConfig, opened: Checkpoint, system: System) -> float | None:
@@ -82,14 +97,19 @@ def shipped_checkpoints(config: RunConfig) -> Iterator[Checkpoint]:
     reference = proposal_reference(config)
     for kind, inner in (("field", reference.get("field")), ("proposal", reference)):
         name = inner["name"] if isinstance(inner, dict) else inner
-        package = registry.spec(kind, name).checkpoints if name is not None else ""
-        if not package:
-            continue
-        parent, _, folder = package.rpartition(".")
-        root = Path(str(files(parent) / folder))
-        for entry in sorted(root.iterdir()) if root.is_dir() else []:
-            if (entry / "manifest.json").is_file():
-                yield Checkpoint.open(entry)
+        if name is not None:
+            yield from _shipped(registry.spec(kind, name).checkpoints)
+
+
+def _shipped(package: str) -> Iterator[Checkpoint]:
+    """Checkpoints in a package's folder, ``"package.folder"``; none for an empty name."""
+    if not package:
+        return
+    parent, _, folder = package.rpartition(".")
+    root = Path(str(files(parent) / folder))
+    for entry in sorted(root.iterdir()) if root.is_dir() else []:
+        if (entry / "manifest.json").is_file():
+            yield Checkpoint.open(entry)
 
 
 def bind_checkpoint(config: RunConfig, checkpoint: Path) -> RunConfig:
