@@ -13,8 +13,10 @@ from tbg_core.datasets.positions import encode
 from tbg_core.datasets.table import markdown
 from tbg_core.ensemble import Ensemble
 from tbg_core.ensemble.recorded_system import system_to_dict
+from tbg_core.ensemble.weights import systematic_rows
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.simulate import SYSTEM
+from tbg_core.randomness import generator
 from tbg_core.storage.atomic import sha256, write_json, write_text
 from tbg_core.storage.folders import check_folder
 from tbg_core.storage.shards import ShardStore
@@ -122,9 +124,9 @@ def _of_samples(folder: Path, entry: dict[str, Any], frames: int) -> _Frames | N
         )
     if not ensemble.reliability.reliable or len(ensemble) > np.iinfo(np.uint16).max:
         return None
-    chosen = ensemble.resample(seed=0, n=frames)
-    assert chosen.parent is not None  # noqa: S101 - resampling sets it
-    copies = np.unique(chosen.parent, return_counts=True)[1]
+    offset = generator(0, ensemble.system.key, "pack").random()
+    rows = systematic_rows(ensemble.log_weights, frames, offset)
+    copies = np.unique(rows, return_counts=True)[1]
     independent = int(frames**2 / (copies**2).sum())
     about = {
         "attempted": len(ensemble),
@@ -133,7 +135,7 @@ def _of_samples(folder: Path, entry: dict[str, Any], frames: int) -> _Frames | N
         "independent_frames": min(independent, int(ensemble.ess)),
         "against_simulation": compared(ensemble, entry["populations"]),
     }
-    return _Frames(chosen.positions, chosen.parent, about)
+    return _Frames(ensemble.positions[rows], rows, about)
 
 
 def spread_rows(walker: np.ndarray, count: int, skip: int = 0) -> np.ndarray:

@@ -84,9 +84,9 @@ def _lineage(ensemble: Ensemble) -> dict[str, Any]:
 
 
 def population_log_z(ensemble: Ensemble) -> np.ndarray:
-    """log of the mean weight of each population, in their order."""
-    assert ensemble.population is not None  # noqa: S101 - asked for where there is one
-    rows = [np.flatnonzero(ensemble.population == label) for label in np.unique(ensemble.population)]
+    """log of the mean weight of each population, in their order; all rows are one where there is none."""
+    label = np.zeros(len(ensemble)) if ensemble.population is None else ensemble.population
+    rows = [np.flatnonzero(label == one) for one in np.unique(label)]
     return np.array([log_mean_weight(ensemble.log_weights[part]) for part in rows])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tbg_core.ensemble.files import ROW_NUMBERS, to_arrays
 from tbg_core.ensemble.validity import Validity
-from tbg_core.ensemble.weights import normalised
+from tbg_core.ensemble.weights import systematic_rows
 from tbg_core.randomness import generator
 
 if TYPE_CHECKING:
@@ -61,10 +61,8 @@ def resampled(ensemble: Ensemble, seed: int, n: int | None) -> Ensemble:
     n = max(1, round(ensemble.ess)) if n is None else n
     if n < 1 or not ensemble.valid.any():
         raise ValueError(f"cannot draw {n} rows from {int(ensemble.valid.sum())} valid samples")
-    # Systematic: one random offset, n equally spaced ticks on the cumulative weight.
     offset = generator(seed, ensemble.system.key, "resample").random()
-    cumulative = np.cumsum(normalised(ensemble.log_weights))
-    rows = np.searchsorted(cumulative, (np.arange(n) + offset) / n * cumulative[-1], side="right")
+    rows = systematic_rows(ensemble.log_weights, n, offset)
     verdict, log_z = ensemble.reliability, ensemble.log_z
     source = {
         "attempted": verdict.attempted,

@@ -43,6 +43,21 @@ def log_mean_weight(log_weights: np.ndarray) -> float:
     return float(np.log(w.mean()) + log_weights[np.isfinite(log_weights)].max())
 
 
+def systematic_rows(log_weights: np.ndarray, n: int, offset: float) -> np.ndarray:
+    """Draws n rows by weight, systematically: n equally spaced ticks on the cumulative weight, ascending.
+
+    Row i is drawn n w_i / sum w times, rounded up or down.
+
+    Args:
+        log_weights: Log-weights, at least one of them finite.
+        n: How many to draw.
+        offset: Of the ticks, uniform in [0, 1); the only random number.
+    """
+    cumulative = np.cumsum(relative_weights(log_weights))
+    rows = np.searchsorted(cumulative, (np.arange(n) + offset) / n * cumulative[-1], side="right")
+    return np.asarray(np.minimum(rows, len(cumulative) - 1))
+
+
 def trimmed_ess(log_weights: np.ndarray, fraction: float = TRIMMED_FRACTION) -> float:
     """Kish ESS without the largest weights; a diagnostic, biased, never a replacement of the raw figure.
 

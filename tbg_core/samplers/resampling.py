@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from tbg_core.ensemble.weights import relative_weights
+from tbg_core.ensemble.weights import kish_ess, log_mean_weight, systematic_rows
 
 _SHORTEST: Final = 0.005
 _BISECTIONS: Final = 40
@@ -23,16 +23,12 @@ def systematic(log_weights: np.ndarray, n: int, random: np.random.Generator) -> 
         n: How many to draw.
         random: Source of randomness.
     """
-    cumulative = np.cumsum(relative_weights(log_weights))
-    ticks = (np.arange(n) + random.random()) / n * cumulative[-1]
-    rows = np.searchsorted(cumulative, ticks, side="right")
-    return np.asarray(random.permutation(np.minimum(rows, len(cumulative) - 1)))
+    return np.asarray(random.permutation(systematic_rows(log_weights, n, random.random())))
 
 
 def evenness(log_weights: np.ndarray) -> float:
     """Kish ESS over the number of weights: 1 where all are equal."""
-    w = relative_weights(log_weights)
-    return float(w.sum() ** 2 / (len(w) * (w @ w))) if w.any() else 0.0
+    return kish_ess(log_weights) / max(1, len(log_weights))
 
 
 def next_temperature(log_ratio: np.ndarray, t: float, evenness_wanted: float) -> float:
@@ -57,6 +53,5 @@ def next_temperature(log_ratio: np.ndarray, t: float, evenness_wanted: float) ->
 
 
 def log_mean(log_weights: np.ndarray, n: int) -> float:
-    """log of the sum of weights over n."""
-    top = float(log_weights.max(initial=-math.inf))
-    return top + math.log(np.exp(log_weights - top).sum() / n) if math.isfinite(top) else -math.inf
+    """log of the sum of weights over n: rows that are not among them weigh nothing."""
+    return log_mean_weight(log_weights) + math.log(max(1, len(log_weights)) / n)
