@@ -62,8 +62,10 @@ class Comparison(NamedTuple):
     def of(self, system: str) -> tuple[str, str, int, int, int]:
         """The same for one system; empty paths where its simulation is missing or not finished."""
         paths = (None if part is None else (part / system).absolute() for part in (self.references, self.trajectories))
-        found = ("" if path is None or not (path / FRAMES / "manifest.json").is_file() else str(path) for path in paths)
-        return (*found, self.lag, self.points, self.skip)  # type: ignore[return-value]
+        reference, trajectories = (
+            "" if path is None or not (path / FRAMES / "manifest.json").is_file() else str(path) for path in paths
+        )
+        return reference, trajectories, self.lag, self.points, self.skip
 
     def check(self, systems: Sequence[str]) -> None:
         """Refuses folders in which none of the systems was simulated.

@@ -43,7 +43,7 @@ def find_checkpoint(config: RunConfig, system: System) -> Path:
         return max(shares)[1]
     names = [entry["name"] for opened in shipped for entry in opened.manifest.get("systems", [])]
     known = f" Shipped for {config.model_label}: {listed(names)}." if names else ""
-    serving = _models_that_serve(config, system)
+    serving = models_that_serve(config, system)
     instead = f"Use --model {serving[0]}, which ships one that does; or add" if serving else "Add"
     raise CheckpointError(
         f"no checkpoint of {config.model_label} covers {system.name}.{known}",
@@ -51,8 +51,8 @@ def find_checkpoint(config: RunConfig, system: System) -> Path:
     )
 
 
-def _models_that_serve(config: RunConfig, system: System) -> list[str]:
-    """Installed models with a shipped checkpoint for a system."""
+def models_that_serve(config: RunConfig, system: System) -> list[str]:
+    """Installed models with a shipped checkpoint for a system, for ``--model``."""
     found = []
     for kind in ("proposal", "field"):
         for spec in get_registry().specs(kind):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from tbg_core.config.load import make_config
 from tbg_core.config.resolve import resolve
+from tbg_core.ensemble.weights import relative_weights
 from tbg_core.metrics.basins import basin_of, basin_torsions
 from tbg_core.molecule import Molecule
 from tbg_core.pipeline.components import bind_target, build_system
@@ -134,7 +136,7 @@ def run(method: Method, target: OpenMMTarget, seed: int, seconds: float) -> dict
         spent += time.process_time() - began
         parts.append((indicators(target.molecule, part.x, part.u), part.log_w, part.evaluations))
     log_w = np.concatenate([w for _, w, _ in parts])
-    w = np.exp(log_w - log_w.max()) if len(log_w) else log_w
+    w = relative_weights(log_w)
     means = {
         name: float(np.average(np.concatenate([found[name] for found, _, _ in parts]), weights=w))
         for name in parts[0][0]
@@ -158,9 +160,14 @@ def quantities_of(molecule: Molecule, reference: Reference) -> dict[str, Quantit
     """What the reference says, with errors from blocks of frames that count as independent."""
     found = {}
     for name, values in indicators(molecule, reference.positions, reference.reduced_energy).items():
-        estimate = reference.expectation(lambda _, values=values: values)  # type: ignore[misc]
+        estimate = reference.expectation(partial(_known, values))
         found[name] = Quantity(estimate.value, estimate.error, float(np.var(values)))
     return found
+
+
+def _known(values: np.ndarray, _: np.ndarray) -> np.ndarray:
+    """What was evaluated already, as an observable of the frames."""
+    return values
 
 
 def summary(repeats: Sequence[dict[str, Any]], known: dict[str, Quantity]) -> dict[str, Any]:

@@ -11,11 +11,10 @@ import torch
 
 from tbg_core.config.load import make_config
 from tbg_core.config.resolve import resolve
-from tbg_core.errors import CheckpointError, TbgError
-from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint, load_proposal
+from tbg_core.errors import TbgError
+from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint, load_proposal, models_that_serve
 from tbg_core.pipeline.components import build_sampler, build_system
 from tbg_core.randomness import SampleKeys, generator
-from tbg_core.registry import get_registry
 from tbg_openmm import quantities
 from tbg_openmm.config import EngineDynamicsConfig
 from tbg_openmm.engine_dynamics import EngineDynamics
@@ -70,7 +69,8 @@ def methods(system: str, names: tuple[str, ...] = ()) -> dict[str, Method]:
         "engine-md": lambda target, seed: engine_dynamics(target, seed, ()),
         "engine-tempering": lambda target, seed: engine_dynamics(target, seed, None),
     }
-    for model in _models(system):
+    config = resolve(make_config({"system": system, "energy": "openmm"}), needs=("system", "energy"))
+    for model in models_that_serve(config, build_system(config)):
         for sampler in SAMPLERS:
             found[f"{model}/{sampler}"] = _generator(system, model, sampler)
     unknown = [name for name in names if name not in found]
@@ -159,7 +159,7 @@ def _fastest(system: openmm.System, target: OpenMMTarget) -> openmm.Context:
         try:
             choice = choose_platform(system, openmm.Platform.getPlatform(k).getName(), "single")
             context = choice.context(system, integrator)
-        except Exception:  # noqa: BLE001, S112 - a platform that does not work here is none
+        except (TbgError, openmm.OpenMMException):  # a platform that does not work here is none
             continue
         context.setPositions(start)
         context.applyConstraints(1e-6)
@@ -168,22 +168,6 @@ def _fastest(system: openmm.System, target: OpenMMTarget) -> openmm.Context:
         integrator.step(100)
         contexts.append((time.process_time() - began, k, context))
     return min(contexts, key=lambda entry: entry[:2])[2]
-
-
-def _models(system: str) -> list[str]:
-    """Shipped models that cover a system."""
-    registry, found = get_registry(), []
-    for kind in ("field", "proposal"):
-        for spec in registry.specs(kind):
-            if not spec.checkpoints:
-                continue
-            try:
-                config = _config(system, spec.name, "importance")
-                find_checkpoint(config, build_system(config))
-            except CheckpointError:
-                continue
-            found.append(spec.name)
-    return found
 
 
 def _config(system: str, model: str, sampler: str) -> Any:
