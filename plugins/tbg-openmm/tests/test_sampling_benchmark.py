@@ -13,7 +13,7 @@ from tbg_core.report.reference import Reference
 from tbg_openmm.backend import OpenMMBackend
 from tbg_openmm.config import OpenMMConfig
 from tbg_openmm.sampling_benchmark import Quantity, efficiency, quantities_of, run
-from tbg_openmm.sampling_methods import _constrained, constrained_dynamics, engine_dynamics, methods
+from tbg_openmm.sampling_methods import PLAIN, _constrained, constrained_dynamics, engine_dynamics, methods
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_efficiency_is_the_number_of_independent_samples():
 
 
 def test_a_method_is_given_the_time_and_no_more(target):
-    made = run(lambda t, seed: engine_dynamics(t, seed, ()), target, 0, 0.3)
+    made = run(lambda t, seed: engine_dynamics(t, seed, PLAIN), target, 0, 0.3)
     assert made["seconds"] >= 0.3
     assert made["samples"] % 32 == 0
     assert made["evaluations"] >= 16 * 5500 + made["samples"] * 500
@@ -100,7 +100,7 @@ def test_generators_that_cover_a_peptide_are_methods():
 
 
 def test_basins_and_energy_are_compared(target):
-    parts = [next(engine_dynamics(target, seed, ())) for seed in (0, 1)]
+    parts = [next(engine_dynamics(target, seed, PLAIN)) for seed in (0, 1)]
     x, u = np.concatenate([p.x for p in parts]), np.concatenate([p.u for p in parts])
     walker = np.repeat(np.arange(32), 2)
     known = quantities_of(target.molecule, Reference(x, u, walker))

@@ -19,7 +19,7 @@ from tbg_core.pipeline.folder import open_folder, write_provenance
 from tbg_core.pipeline.simulate import simulate
 from tbg_core.report.reference import load_reference
 from tbg_core.storage.atomic import read_json, write_json
-from tbg_openmm.sampling_methods import LADDER_K, WALKERS, methods
+from tbg_openmm.sampling_methods import WALKERS, methods, tempering
 from tbg_openmm.target import OpenMMTarget
 
 if TYPE_CHECKING:
@@ -196,19 +196,8 @@ def efficiency(values: np.ndarray, known: Quantity) -> Efficiency:
 
 def _simulated(plan: Plan, target: OpenMMTarget, out: Path, progress: Progress) -> Path:
     """A reference by replica exchange."""
-    kelvin = target.state.temperature_K
-    dynamics = {
-        "name": "engine",
-        "temperatures_K": [t * kelvin / LADDER_K[0] for t in LADDER_K],
-        "timestep_fs": 2.0,
-        "hydrogen_mass_amu": 3.0,
-        "friction_per_ps": 3.0,
-        "exchange_interval_ps": 0.1,
-        "heating_ps": 1.0,
-        "scramble_ps": 10.0,
-        "equilibration_ps": 10.0,
-        "walkers_together": WALKERS,
-    }
+    longer = {"scramble_ps": 10.0, "equilibration_ps": 10.0}
+    dynamics = {"name": "engine", **tempering(target.state.temperature_K), **longer}
     settings = {"walkers": WALKERS, "frames": plan.reference_frames, "block_frames": 50}
     raw = {"system": plan.system, "energy": "openmm", "dynamics": dynamics, "simulation": settings, "seed": 1000}
     made = resolve(make_config(raw), needs=("energy", "dynamics"))

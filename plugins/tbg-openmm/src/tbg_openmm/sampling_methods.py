@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 LADDER_K: Final = (310.0, 380.0, 465.0, 570.0, 700.0)
 WALKERS: Final = 16
+PLAIN: Final = {"temperatures_K": [], "friction_per_ps": 1.0}
+"""Changes of :func:`tempering` that make plain dynamics."""
 SAMPLERS: Final = ("importance", "smc", "independence-metropolis")
 _BLOCK: Final = 256
 _STEP_PS: Final = 0.002
@@ -66,8 +68,8 @@ def methods(system: str, names: tuple[str, ...] = ()) -> dict[str, Method]:
     """
     found: dict[str, Method] = {
         "openmm-md": constrained_dynamics,
-        "engine-md": lambda target, seed: engine_dynamics(target, seed, ()),
-        "engine-tempering": lambda target, seed: engine_dynamics(target, seed, None),
+        "engine-md": lambda target, seed: engine_dynamics(target, seed, PLAIN),
+        "engine-tempering": lambda target, seed: engine_dynamics(target, seed, {}),
     }
     config = resolve(make_config({"system": system, "energy": "openmm"}), needs=("system", "energy"))
     for model in models_that_serve(config, build_system(config)):
@@ -79,27 +81,28 @@ def methods(system: str, names: tuple[str, ...] = ()) -> dict[str, Method]:
     return {name: found[name] for name in names or found}
 
 
-def engine_dynamics(target: OpenMMTarget, seed: int, ladder: tuple[float, ...] | None) -> Iterator[Part]:
-    """Langevin dynamics on the engine, 2 fs with hydrogens of 3 amu, with replica exchange unless ``ladder`` is empty.
+def tempering(kelvin: float) -> dict[str, Any]:
+    """Options of the engine's replica exchange, from ``kelvin`` up: 2 fs with hydrogens of 3 amu."""
+    return {
+        "temperatures_K": [t * kelvin / LADDER_K[0] for t in LADDER_K],
+        "timestep_fs": 1000 * _STEP_PS,
+        "hydrogen_mass_amu": 3.0,
+        "friction_per_ps": 3.0,
+        "exchange_interval_ps": 0.1,
+        "heating_ps": 1.0,
+        "walkers_together": WALKERS,
+    }
+
+
+def engine_dynamics(target: OpenMMTarget, seed: int, changes: dict[str, Any]) -> Iterator[Part]:
+    """Langevin dynamics on the engine with the options of :func:`tempering`, some of them changed.
 
     Sixteen walkers start from conformations scrambled at 800 K; getting there is part of the work.
     """
-    temperatures = LADDER_K if ladder is None else ladder
-    scaled = tuple(t * target.state.temperature_K / LADDER_K[0] for t in temperatures)
-    config = EngineDynamicsConfig(
-        timestep_fs=1000 * _STEP_PS,
-        hydrogen_mass_amu=3.0,
-        friction_per_ps=3.0 if temperatures else 1.0,
-        temperatures_K=scaled,
-        exchange_interval_ps=0.1,
-        frame_interval_ps=_FRAME_STEPS * _STEP_PS,
-        heating_ps=1.0,
-        scramble_ps=5.0,
-        equilibration_ps=5.0,
-        walkers_together=WALKERS,
-    )
+    times = {"frame_interval_ps": _FRAME_STEPS * _STEP_PS, "scramble_ps": 5.0, "equilibration_ps": 5.0}
+    config = EngineDynamicsConfig.model_validate(tempering(target.state.temperature_K) | times | changes)
     simulation, walkers = EngineDynamics(config).bind(target), range(WALKERS)
-    rungs = max(1, len(scaled))
+    rungs = max(1, len(config.temperatures_K or ()))
     state = simulation.start(seed, walkers)
     started = config.heating_ps + config.scramble_ps + config.equilibration_ps
     extra, block = round(started / _STEP_PS) * WALKERS * rungs, 0
