@@ -168,6 +168,18 @@ def test_molecules_never_seen_fall_back_on_coarser_names(molecule, make_model) -
     assert torch.isfinite(draws.log_q[draws.status == 0]).all()
 
 
+def test_a_pair_of_residues_never_seen_together_is_predicted_from_a_middle_look(molecule, make_model) -> None:
+    """GS from GA and AS: its fine names were seen by halves, its middle ones all."""
+    model = make_model(molecule("GA"), molecule("AS"))
+    topology = model.topology(molecule("GS"))
+    known = set(model.predictions.keys.tolist())
+    assert 0.3 < sum(fine in known for fine, _ in topology.keys.values()) / len(topology.keys) < 0.7
+    assert model.predictions.coverage(topology) == 1.0
+    plan = model.predictions.plan(topology)
+    predicted = {3 * n + q for (n, q), helpers in topology.regressors.items() if helpers}
+    assert set(plan.matrix.abs().sum(1).nonzero().flatten().tolist()) == predicted
+
+
 def test_the_reference_of_an_audit_is_the_same_density_in_float64(make_model) -> None:
     model = make_model(WATER)
     with torch.no_grad():

@@ -7,6 +7,7 @@ within two bonds, without residue or atom names, so that they carry over to mole
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tbg_autoregressive.order import Torsion
@@ -43,17 +44,44 @@ def environments(molecule: Molecule, radius: int) -> list[list[int]]:
     return levels
 
 
-def coordinate_names(molecule: Molecule, order: Order) -> list[list[tuple[int, int]]]:
-    """Fine and coarse name of the three coordinates of each place [N][3]."""
+@dataclass(frozen=True)
+class Names:
+    """What one coordinate is called, from the closest look at its surroundings to the most distant.
+
+    Attributes:
+        fine: By all within two bonds.
+        middle: By all within one bond.
+        near: By its atom's neighbours and the bare kinds of the others: enough for a helper of a middle look.
+        coarse: By the kinds of its atom and of two others.
+    """
+
+    fine: int
+    middle: int
+    near: int
+    coarse: int
+
+
+def coordinate_names(molecule: Molecule, order: Order) -> list[list[Names]]:
+    """Names of the three coordinates of each place [N][3]."""
     level = environments(molecule, 2)
     names = []
     for p in order.placements:
         around = [order.atoms[q] for q in p.parents]
         kind = (int(p.torsion), p.sign, p.two_parents, len(around))
-        fine = (kind, level[2][p.atom], [level[1][i] for i in around])
-        coarse = (kind, level[0][p.atom], [level[0][i] for i in around[:2]])
-        names.append([(digest(q, fine), digest(q, coarse)) for q in range(3)])
+        looks = [
+            (kind, level[2][p.atom], [level[1][i] for i in around]),
+            (kind, level[1][p.atom], [level[1][i] for i in around]),
+            (kind, level[1][p.atom], [level[0][i] for i in around]),
+            (kind, level[0][p.atom], [level[0][i] for i in around[:2]]),
+        ]
+        names.append([Names(*(digest(q, look) for look in looks)) for q in range(3)])
     return names
+
+
+def prediction_keys(names: list[list[Names]], n: int, q: int, helpers: list[tuple[int, int]]) -> tuple[int, int]:
+    """Names of a coordinate together with its helpers: at a close look, and at one that more molecules share."""
+    name, others = names[n][q], [names[m][s] for m, s in helpers]
+    return digest(name.fine, [o.fine for o in others]), digest(name.middle, [o.near for o in others])
 
 
 def regressors(

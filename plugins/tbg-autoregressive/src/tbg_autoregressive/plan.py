@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tbg_autoregressive.environments import bends, coordinate_names, digest, regressors
+from tbg_autoregressive.environments import Names, bends, coordinate_names, prediction_keys, regressors
 from tbg_autoregressive.exchanges import exchange
 from tbg_autoregressive.features import atom_features
 from tbg_autoregressive.order import MAX_NEIGHBOURS, Torsion, placement_order
@@ -105,19 +105,19 @@ class Topology:
         molecule: The molecule.
         order: The order.
         stiff: Which of r, theta, phi have a coordinate z [N][3].
-        names: Fine and coarse name of each coordinate [N][3].
+        names: Names of each coordinate [N][3].
         regressors: Earlier coordinates that predict each stiff one.
         bends: Places of those among them whose square does, too.
-        keys: Name of each stiff coordinate together with its regressors.
+        keys: Names of each stiff coordinate together with its regressors, fine and middle.
     """
 
     molecule: Molecule
     order: Order
     stiff: list[list[bool]]
-    names: list[list[tuple[int, int]]]
+    names: list[list[Names]]
     regressors: dict[tuple[int, int], list[tuple[int, int]]]
     bends: dict[tuple[int, int], list[int]]
-    keys: dict[tuple[int, int], int]
+    keys: dict[tuple[int, int], tuple[int, int]]
 
     @classmethod
     def of(cls, molecule: Molecule) -> Topology:
@@ -126,9 +126,7 @@ class Topology:
         stiff = [[n > 0, n > 1, p.torsion not in {Torsion.NONE, Torsion.FREE}] for n, p in enumerate(order.placements)]
         names = coordinate_names(molecule, order)
         near = regressors(molecule, order, stiff)
-        keys = {
-            (n, q): digest(names[n][q][0], [names[m][s][0] for m, s in helpers]) for (n, q), helpers in near.items()
-        }
+        keys = {(n, q): prediction_keys(names, n, q, helpers) for (n, q), helpers in near.items()}
         squares = {(n, q): bends(order, helpers, n) for (n, q), helpers in near.items()}
         return cls(molecule, order, stiff, names, near, squares, keys)
 

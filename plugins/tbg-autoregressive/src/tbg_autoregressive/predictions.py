@@ -34,16 +34,14 @@ _ROWS = 4000
 def row_sizes(topologies: Iterable[Topology]) -> dict[int, int]:
     """Names of all predictions for these molecules, ascending, with their number of regressors.
 
-    Each coordinate has a fine name with its regressors, and two without, which molecules with surroundings
-    never seen fall back on.
+    Each coordinate has two names with its regressors, of which one tells surroundings less finely, and two without:
+    molecules with surroundings never seen fall back on them.
     """
     sizes: dict[int, int] = {}
     for t in topologies:
-        for (n, q), key in t.keys.items():
-            sizes[key] = len(t.regressors[n, q]) + len(t.bends[n, q])
-            fine, coarse = t.names[n][q]
-            sizes.setdefault(fine, 0)
-            sizes.setdefault(coarse, 0)
+        for (n, q), keys in t.keys.items():
+            sizes |= dict.fromkeys(keys, len(t.regressors[n, q]) + len(t.bends[n, q]))
+            sizes |= dict.fromkeys(_bare(t, n, q), 0)
     return dict(sorted(sizes.items()))
 
 
@@ -85,12 +83,13 @@ class Predictions(nn.Module):
             z = _coordinates(topology, frames)
             extended = np.concatenate([z, z[:, 2::3] ** 2, np.ones((len(z), 1))], axis=1)
             second, squares, one = extended.T @ extended, z.shape[1], extended.shape[1] - 1
-            for (n, q), key in topology.keys.items():
+            for (n, q), keys in topology.keys.items():
                 helpers = [3 * m + s for m, s in topology.regressors[n, q]]
                 full = np.array([3 * n + q, *helpers, *(squares + m for m in topology.bends[n, q]), one])
-                moments[key] += second[np.ix_(full, full)]
+                for key in keys:
+                    moments[key] += second[np.ix_(full, full)]
                 bare = np.array([3 * n + q, one])
-                for name in topology.names[n][q]:
+                for name in _bare(topology, n, q):
                     moments[name] += second[np.ix_(bare, bare)]
         rows = [_regress(m) for m in moments.values()]
         self.keys.copy_(torch.tensor(list(sizes)))
@@ -105,16 +104,16 @@ class Predictions(nn.Module):
         matrix, square = torch.zeros(3 * n, 3 * n), torch.zeros(3 * n, n)
         intercept, scale = torch.zeros(3 * n), torch.ones(3 * n)
         index = {int(k): i for i, k in enumerate(self.keys.tolist())}
-        for (a, q), key in topology.keys.items():
+        for (a, q), keys in topology.keys.items():
             i = 3 * a + q
-            row = index.get(key)
+            row = next((index[key] for key in keys if key in index), None)
             if row is not None:
                 at = torch.tensor([3 * m + s for m, s in topology.regressors[a, q]], dtype=torch.int64)
                 found = self.coefficient[self.start[row] : self.start[row + 1]].cpu()
                 matrix[i, at] = found[: len(at)]
                 square[i, torch.tensor(topology.bends[a, q], dtype=torch.int64)] = found[len(at) :]
             else:
-                row = next((index[name] for name in topology.names[a][q] if name in index), None)
+                row = next((index[name] for name in _bare(topology, a, q) if name in index), None)
             if row is None:
                 intercept[i], scale[i] = _unknown(topology, a, q)
             else:
@@ -122,9 +121,14 @@ class Predictions(nn.Module):
         return make_plan(topology, matrix, square, intercept, scale)
 
     def coverage(self, topology: Topology) -> float:
-        """Share of a molecule's stiff coordinates whose surroundings were seen in training."""
+        """Share of a molecule's stiff coordinates that are predicted from others: in surroundings seen in training."""
         known = set(self.keys.tolist())
-        return sum(key in known for key in topology.keys.values()) / len(topology.keys)
+        return sum(not known.isdisjoint(keys) for keys in topology.keys.values()) / len(topology.keys)
+
+
+def _bare(topology: Topology, n: int, q: int) -> tuple[int, int]:
+    """Names of a coordinate without regressors."""
+    return topology.names[n][q].fine, topology.names[n][q].coarse
 
 
 def _coordinates(topology: Topology, frames: np.ndarray) -> np.ndarray:
