@@ -51,7 +51,7 @@ class Names:
     Attributes:
         fine: By all within two bonds.
         middle: By all within one bond.
-        near: By its atom's neighbours and the bare kinds of the others: enough for a helper of a middle look.
+        near: By its atom's neighbours and the bare kind of its parent: enough for a helper of a middle look.
         coarse: By the kinds of its atom and of two others.
     """
 
@@ -71,7 +71,7 @@ def coordinate_names(molecule: Molecule, order: Order) -> list[list[Names]]:
         looks = [
             (kind, level[2][p.atom], [level[1][i] for i in around]),
             (kind, level[1][p.atom], [level[1][i] for i in around]),
-            (kind, level[1][p.atom], [level[0][i] for i in around]),
+            (kind[:3], level[1][p.atom], [level[0][i] for i in around[:1]]),
             (kind, level[0][p.atom], [level[0][i] for i in around[:2]]),
         ]
         names.append([Names(*(digest(q, look) for look in looks)) for q in range(3)])
