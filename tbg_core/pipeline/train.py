@@ -74,7 +74,7 @@ def train(
         model = adapt_model(config, training.systems) if start is None else start.model
         proposal = build_proposal(model, config)
         if start is None:
-            proposal.fit_constants(training.systems, [np.asarray(f.positions) for f in training.frames])
+            proposal.fit_constants(training.systems, [f.drawn() for f in training.frames])
         else:
             start.load_into(proposal)
         trainer = Trainer(settings, config.seed, out, device)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from tbg_core.contracts.system import Batch
+from tbg_core.ensemble.weights import systematic_rows
 from tbg_core.errors import ConfigError
 from tbg_core.randomness import generator
 
@@ -56,6 +57,14 @@ class Frames:
         if not validation.any():
             return self, None
         return self._select(~validation), self._select(validation)
+
+    def drawn(self) -> np.ndarray:
+        """As many positions as there are, each as often as training draws it [n, *event]."""
+        if self.weights is None:
+            return np.asarray(self.positions)
+        with np.errstate(divide="ignore"):
+            rows = systematic_rows(np.log(self.weights), len(self.weights), 0.5)
+        return np.asarray(self.positions.take(rows, axis=0))
 
     def _select(self, rows: np.ndarray) -> Frames:
         weights = None if self.weights is None else self.weights[rows] / self.weights[rows].sum()

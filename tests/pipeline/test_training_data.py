@@ -84,6 +84,13 @@ def test_frames_are_drawn_as_often_as_their_weights_say():
 
 
 @pytest.mark.statistical
+def test_constants_are_fitted_to_what_is_drawn():
+    weights = np.array([0.0, 0.5, 0.25, 0.25])
+    f = frames(1, 4, weights=weights)
+    assert f.drawn()[:, 0].tolist() == [2.0, 2.0, 3.0, 4.0]  # each frame holds its number, plus one
+    assert np.array_equal(frames(1, 4).drawn(), frames(1, 4).positions)
+
+
 def test_systems_have_equal_shares_and_small_ones_are_padded():
     # The larger data set is not drawn more often.
     data = TrainingData([frames(1, 500, SMALL), frames(1, 7, LARGE)])
