@@ -71,6 +71,7 @@ def train(
     steps: int | None = None,
     seed: int | None = None,
     checkpoint: Folder | None = None,
+    recipe: str | None = None,
     config: Source = None,
     options: Overrides = None,
     out: Folder | None = None,
@@ -83,7 +84,8 @@ def train(
 
     ``data`` are folders that :func:`simulate` or :func:`make_dataset` made, or names of datasets whose frames ship,
     ``objective`` is the loss, ``steps`` counts optimiser steps; training starts from the weights of ``checkpoint``
-    where one is given. The other arguments, and what is raised, are those of :func:`run`.
+    where one is given; ``recipe`` names settings that a plugin ships, which all others overrule. The other arguments,
+    and what is raised, are those of :func:`run`.
     """
     from tbg_core.datasets.verbs import data_folder
 
@@ -94,6 +96,7 @@ def train(
         overrides=options,
         components={"model": model, "prior": prior, "objective": objective},
         values={"training.steps": steps, "seed": seed},
+        recipe=recipe,
         out=as_path(out),
         resume=resume,
         needs=["model", "objective"],

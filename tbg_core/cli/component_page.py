@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tbg_core.config.recipes import shipped_recipes
 from tbg_core.config.units import unit_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def print_page(registry: Registry, spec: ComponentSpec) -> None:
         console.print(f"capabilities: {escape(', '.join(sorted(spec.capabilities)))}")
     if spec.checkpoints:
         console.print(f"shipped checkpoints: {escape(_checkpoints(spec.checkpoints))}")
+    if spec.recipes:
+        names = ", ".join(path.stem for path in shipped_recipes(spec.recipes)) or "none"
+        console.print(f"recipes: {escape(names)} (tbg config recipes NAME)")
     for slot, kind in spec.slots.items():
         names = ", ".join(registry.names(kind)) or "none installed"
         console.print(f"slot [bold]{slot}[/bold] takes: {names}")

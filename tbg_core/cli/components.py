@@ -69,6 +69,8 @@ def _shortened(summary: str, room: int) -> str:
 
 def describe(registry: Registry, spec: ComponentSpec) -> dict[str, Any]:
     """A component as ``tbg components list --json`` gives it."""
+    from tbg_core.config.recipes import shipped_recipes
+
     provider = registry.provider(spec.kind, spec.name)
     return {
         "kind": spec.kind,
@@ -82,6 +84,7 @@ def describe(registry: Registry, spec: ComponentSpec) -> dict[str, Any]:
         "capabilities": sorted(spec.capabilities),
         "slots": dict(spec.slots),
         "checkpoints": bool(spec.checkpoints),
+        "recipes": [path.stem for path in shipped_recipes(spec.recipes)],
         "citation": spec.citation,
     }
 

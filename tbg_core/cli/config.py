@@ -11,7 +11,7 @@ import typer
 from tbg_core.cli import options as o
 from tbg_core.cli.application import make_app
 
-app = make_app("Complete a config file; print its schema.", group=True)
+app = make_app("Complete a config file; list recipes; print the schema.", group=True)
 
 RESOLVE_EXAMPLES = """[b]Examples[/b]
 
@@ -20,6 +20,16 @@ RESOLVE_EXAMPLES = """[b]Examples[/b]
   tbg config resolve --config study.yaml -s seed=3    what `tbg run` would do
 
   tbg config resolve --model egnn --prior harmonic > study.yaml"""
+
+RECIPES_EXAMPLES = """[b]Examples[/b]
+
+  tbg config recipes                          what there is
+
+  tbg config recipes tbg-2024                 what one sets, as a config file
+
+  tbg config resolve --recipe tbg-2024        with all the rest
+
+  tbg train --data DIR --recipe tbg-2024 -s training.steps=2000"""
 
 SCHEMA_EXAMPLES = """[b]Example[/b]
 
@@ -30,6 +40,7 @@ Editors check a YAML file against it after the line  # yaml-language-server: $sc
 
 @app.command("resolve", epilog=RESOLVE_EXAMPLES)
 def resolve(
+    recipe: o.Recipe = None,
     config: o.Config = None,
     override: o.Set = None,
     system: o.System = None,
@@ -49,6 +60,7 @@ def resolve(
     from tbg_core.config.request import resolve_request
 
     resolved = resolve_request(
+        recipe=recipe,
         config=config,
         overrides=override,
         components={
@@ -64,6 +76,30 @@ def resolve(
         trust_forcefield=trust_forcefield,
     )
     typer.echo(dump_config(resolved), nl=False)
+
+
+@app.command("recipes", epilog=RECIPES_EXAMPLES)
+def recipes(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print what this one sets.")] = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """List the recipes: named settings that plugins ship, e.g. those of a paper."""
+    from tbg_core.config.load import dump_plain
+    from tbg_core.config.recipes import find_recipe, recipe_files
+
+    found = [find_recipe(each) for each in (recipe_files() if name is None else [name])]
+    if as_json:
+        rows = [{"name": r.name, "summary": r.summary, "distribution": r.distribution} for r in found]
+        settings = [{"settings": dict(r.settings)} if name else {} for r in found]
+        typer.echo(json.dumps([{**row, **inner} for row, inner in zip(rows, settings, strict=True)], indent=2))
+    elif name is not None:
+        typer.echo(f"# {found[0].name}, from {found[0].distribution}: {found[0].summary}")
+        typer.echo(dump_plain(found[0].settings), nl=False)
+    else:
+        width = max((len(r.name) for r in found), default=0)
+        for r in found:
+            typer.echo(f"{r.name:{width}}  {r.summary} ({r.distribution})")
+        typer.echo("What one sets: tbg config recipes NAME" if found else "No installed plugin ships a recipe.")
 
 
 @app.command("schema", epilog=SCHEMA_EXAMPLES)

@@ -68,6 +68,7 @@ def examine() -> Iterator[Finding]:
     yield _accelerator()
     yield from _plugins()
     yield from _checkpoints()
+    yield from _recipes()
     yield Finding(OK, "cores", str(available_cores()))
     yield _disk()
     yield _writable()
@@ -124,6 +125,24 @@ def _checkpoints() -> Iterator[Finding]:
             yield Finding(OK, what, ", ".join(names))
         else:
             yield Finding(NOTE, what, "none shipped", "Train one, or use --from-scratch.")
+
+
+def _recipes() -> Iterator[Finding]:
+    from tbg_core.config.recipes import find_recipe, recipe_files, shipped_recipes
+    from tbg_core.errors import TbgError
+    from tbg_core.registry import get_registry
+
+    for spec in get_registry().specs():
+        if spec.recipes and not shipped_recipes(spec.recipes):
+            yield Finding(BAD, f"recipes of {spec.name}", f"none in {spec.recipes}", "Reinstall the plugin.")
+    names = []
+    for name in recipe_files():
+        try:
+            names.append(find_recipe(name).name)
+        except TbgError as error:
+            yield Finding(BAD, f"recipe {name}", error.message, error.fix)
+    if names:
+        yield Finding(OK, "recipes", ", ".join(names))
 
 
 def shipped_checkpoints(package: str) -> list[str]:

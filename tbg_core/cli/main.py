@@ -46,7 +46,7 @@ VERBS: Final[dict[str, Verb]] = {
     "observables": Verb("tbg_core.cli.observables:app", "List what can be estimated of a system.", LOOK),
     "components": Verb("tbg_core.cli.components:app", "List the components, show the options of one.", LOOK),
     "plugins": Verb("tbg_core.cli.plugins:app", "List the plugins, check them, make a new one.", LOOK),
-    "config": Verb("tbg_core.cli.config:app", "Complete a config file; print its schema.", LOOK),
+    "config": Verb("tbg_core.cli.config:app", "Complete a config file; list recipes; print the schema.", LOOK),
     "cite": Verb("tbg_core.cli.cite:app", "Print the papers to cite for a run.", LOOK),
     "doctor": Verb("tbg_core.cli.doctor:app", "Check the installation.", LOOK),
 }

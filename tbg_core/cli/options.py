@@ -91,6 +91,15 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="YAML or TOML; -s and flags go over it.", rich_help_panel=CHOICE),
 ]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME",
+        help="Named settings of a plugin, under all others ([b]tbg config recipes[/b]).",
+        rich_help_panel=CHOICE,
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

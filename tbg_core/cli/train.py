@@ -22,6 +22,8 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg train --data dipeptides --model egnn --out runs/d    frames that ship
 
+  tbg train --data dipeptides --recipe tbg-2024    as in a paper
+
   tbg train --data data/gf --checkpoint runs/t/checkpoint    fine-tune
 
   tbg train --data data/nma --out runs/train-nma --resume    go on
@@ -65,6 +67,7 @@ def train(
     prior: o.Prior = None,
     objective: Objective = None,
     checkpoint: Start = None,
+    recipe: o.Recipe = None,
     config: o.Config = None,
     override: o.Set = None,
     steps: Steps = None,
@@ -88,6 +91,7 @@ def train(
         steps=steps,
         seed=seed,
         checkpoint=checkpoint,
+        recipe=recipe,
         config=config,
         options=override,
         out=out,

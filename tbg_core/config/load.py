@@ -140,7 +140,7 @@ def make_config(data: Mapping[str, Any], source: str = "config") -> RunConfig:
 
 
 def load_config(path: Path, *, trust_forcefield: bool = False) -> RunConfig:
-    """The configuration in a YAML or TOML file.
+    """The configuration in a YAML or TOML file, with the recipe that it names.
 
     Args:
         path: The file.
@@ -149,7 +149,9 @@ def load_config(path: Path, *, trust_forcefield: bool = False) -> RunConfig:
     Raises:
         ConfigError: If it cannot be read or is wrong.
     """
-    data = read_mapping(path)
+    from tbg_core.config.recipes import with_recipe
+
+    data = with_recipe(read_mapping(path))
     if not trust_forcefield:
         refuse_trust(data, str(path))
     return make_config(data, str(path))
@@ -176,5 +178,9 @@ def refuse_trust(value: Any, source: str) -> None:
 
 def dump_config(config: RunConfig) -> str:
     """YAML that :func:`load_config` reads back to an equal configuration."""
-    data = config.model_dump(mode="json")
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return dump_plain(config.model_dump(mode="json"))
+
+
+def dump_plain(data: Mapping[str, Any]) -> str:
+    """YAML of plain values that :func:`parse_yaml` reads back."""
+    return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True)

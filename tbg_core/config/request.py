@@ -33,6 +33,7 @@ def make_request(
     overrides: Overrides,
     components: Components,
     values: Mapping[str, Any],
+    recipe: str | None = None,
     out: Path | None,
     resume: bool,
     needs: Iterable[str],
@@ -44,7 +45,7 @@ def make_request(
 ) -> tuple[RunConfig, Path]:
     """The resolved configuration and the output folder of a verb.
 
-    The config file, then overrides, then flags. A checkpoint stands for the model and the prior that it was
+    The recipe, then the config file, overrides, and flags. A checkpoint stands for the model and the prior that it was
     trained with, where the user names none. ``--resume`` with nothing but the folder takes the folder's own
     configuration. The defaults of a training are those for the system of its data.
 
@@ -53,6 +54,7 @@ def make_request(
         overrides: Settings over it.
         components: Choices over both.
         values: Dotted key -> value, over all else; None was not given.
+        recipe: Named settings under all these, in place of the one that the config names.
         out: The folder; by default one in ``folder``, named after the ``named_by`` parts and the seed.
         resume: The folder may hold something.
         needs: Keys whose components the verb cannot do without.
@@ -66,18 +68,18 @@ def make_request(
         ConfigError: If anything given cannot be used.
         StorageError: If the folder is in use or cannot be written.
     """
-    from tbg_core.config.load import read_mapping
     from tbg_core.config.resolve import resolve
 
     (layer, source), items = _read(config), _items(overrides)
+    recipe, items = _recipe(recipe, items)
     begun = out / CONFIG if out is not None else None
     named = any(v is not None for v in (*components.values(), *values.values()))
-    if resume and begun is not None and begun.is_file() and not (config or items or named):
+    if resume and begun is not None and begun.is_file() and not (config or items or named or recipe):
         # A stage may store more than the configuration there, e.g. the folders of its data.
-        layer = {k: v for k, v in read_mapping(begun).items() if k in RunConfig.model_fields}
-        source = str(begun)
+        layer, source = _stored(begun), str(begun)
     if checkpoint is not None:
         layer = _bound_to(checkpoint, layer, components, items)
+    layer = _on_recipe(layer, source, recipe)
     made = _assemble(layer, source, items, components, values, trust_forcefield)
     resolved = resolve(made, needs, data_system=recorded(data[0], "system") if data else None)
     # Named by what is run, and by the system as it was written.
@@ -92,6 +94,7 @@ def resolve_request(
     overrides: Overrides,
     components: Components,
     values: Mapping[str, Any],
+    recipe: str | None = None,
     trust_forcefield: bool = False,
 ) -> RunConfig:
     """The resolved configuration alone.
@@ -102,7 +105,9 @@ def resolve_request(
     from tbg_core.config.resolve import resolve
 
     layer, source = _read(config)
-    return resolve(_assemble(layer, source, _items(overrides), components, values, trust_forcefield))
+    recipe, items = _recipe(recipe, _items(overrides))
+    layer = _on_recipe(layer, source, recipe)
+    return resolve(_assemble(layer, source, items, components, values, trust_forcefield))
 
 
 def overrides_for(
@@ -150,14 +155,38 @@ def _read(config: Source) -> tuple[dict[str, Any], str]:
 
     if isinstance(config, (str, Path)):
         path = Path(config)
-        layer = read_mapping(path)
-        if path.name == CONFIG and (path.parent / "provenance.json").is_file():
-            # That of a run holds more than the configuration, e.g. whether it was from scratch.
-            layer = {k: v for k, v in layer.items() if k in RunConfig.model_fields}
-        return layer, str(config)
+        return (_stored(path) if _is_stored(path) else read_mapping(path)), str(config)
     if isinstance(config, RunConfig):
         config = config.model_dump(mode="json", exclude_unset=True)
     return dict(config or {}), "config"
+
+
+def _is_stored(path: Path) -> bool:
+    return path.name == CONFIG and (path.parent / "provenance.json").is_file()
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """The configuration of a run, which holds more than that, e.g. whether it was from scratch."""
+    from tbg_core.config.load import read_mapping
+
+    return {k: v for k, v in read_mapping(path).items() if k in RunConfig.model_fields}
+
+
+def _recipe(name: str | None, items: list[Override]) -> tuple[str | None, list[Override]]:
+    """The recipe that the command names, by its flag or as ``-s recipe=NAME``, and the other overrides."""
+    parsed = [(item, *parse_override(item)) for item in items]
+    given = [value for _, path, value in parsed if path == ("recipe",)]
+    return name or (given[-1] if given else None), [item for item, path, _ in parsed if path != ("recipe",)]
+
+
+def _on_recipe(layer: Mapping[str, Any], source: str, name: str | None) -> dict[str, Any]:
+    """``layer`` over the recipe that the command or the layer itself names."""
+    from tbg_core.config.recipes import with_recipe
+
+    if name is not None:
+        return with_recipe({**layer, "recipe": name})
+    # What a run stored is complete, and can be used where its recipe is not installed.
+    return dict(layer) if _is_stored(Path(source)) else with_recipe(layer)
 
 
 def _items(overrides: Overrides) -> list[Override]:

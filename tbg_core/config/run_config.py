@@ -61,6 +61,11 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, ser_json_inf_nan="constants")
 
+    recipe: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Named settings that a plugin ships, under all others; `tbg config recipes` lists them.",
+    )
     system: str | ComponentRef = Field(
         default=DEFAULT_SYSTEM,
         description="Name, one-letter sequence, residue codes, PDB path, or a mapping with `name`.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Settings(BaseModel):
@@ -43,16 +43,48 @@ class TrainingSettings(Settings):
     steps: int = Field(default=4000, ge=1, description="Optimiser steps.")
     batch_size: int = Field(default=64, ge=1, description="Conformations per step, over all devices.")
     learning_rate: float = Field(default=2e-3, gt=0, description="Peak learning rate of Adam.")
-    final_learning_rate: float = Field(default=1e-5, ge=0, description="Learning rate at the last step (cosine).")
-    warmup_steps: int = Field(default=200, ge=0, description="Steps of linear warm-up.")
+    schedule: Literal["cosine", "one-cycle", "step"] = Field(
+        default="cosine",
+        description="After the warm-up: cosine to the final rate; one-cycle: the same, but the warm-up is a half "
+        "cosine from the final rate; step: the peak rate, multiplied by drop_factor at each of drops.",
+    )
+    final_learning_rate: float = Field(
+        default=1e-5, ge=0, description="Learning rate at the last step (cosine, one-cycle)."
+    )
+    warmup_steps: int | float = Field(
+        default=200, ge=0, description="Steps of warm-up, linear but for one-cycle; below 1: that share of all steps."
+    )
+    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(), description="Where the rate drops, as shares of all steps, e.g. [0.5, 0.75] (step)."
+    )
+    drop_factor: float = Field(default=0.1, gt=0, description="What the rate is multiplied by at each drop (step).")
+    weight_decay: float = Field(
+        default=0.0, ge=0, description="Decoupled weight decay (AdamW), times the learning rate; 0: plain Adam."
+    )
     ema_decay: float = Field(default=0.999, ge=0, lt=1, description="Decay per step of the averaged weights; 0: none.")
-    gradient_clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient.")
+    gradient_clip: float | None = Field(
+        default=1.0, gt=0, description="Largest norm of the gradient; null: it is not clipped."
+    )
     precision: Literal["32-true", "bf16-mixed"] = Field(default="32-true", description="Arithmetic of the network.")
     compile: bool = Field(default=False, description="Compile the network (needs a C++ compiler; pays in long runs).")
     checkpoint_every: int = Field(default=200, ge=1, description="Steps between resumable checkpoints.")
     log_every: int = Field(default=20, ge=1, description="Steps between lines of the training log.")
     validation_fraction: float = Field(default=0.1, ge=0, lt=1, description="Share of the data held out.")
     oversample: OversampleSettings | None = Field(default=None, description="Region to draw more data from.")
+
+    @field_validator("warmup_steps")
+    @classmethod
+    def _count_or_share(cls, value: float) -> float:
+        if 0.0 < value < 1.0:
+            return value
+        if value != int(value):
+            raise ValueError("is a number of steps, or a share of them below 1")
+        return int(value)
+
+    @property
+    def warmup(self) -> int:
+        """Steps of warm-up, counted."""
+        return self.warmup_steps if isinstance(self.warmup_steps, int) else round(self.warmup_steps * self.steps)
 
 
 class SimulationSettings(Settings):

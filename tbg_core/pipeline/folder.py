@@ -44,6 +44,7 @@ def open_folder(out: Path, content: dict[str, Any], *, resume: bool, growing: Ma
             earlier = yaml.safe_load(config.read_text(encoding="utf-8"))
         except yaml.YAMLError as error:
             raise StorageError(f"{config} is damaged: {error}.") from error
+        earlier = _with_later_settings(earlier, content)
         changed = _differences(earlier, content)
         grown = {path for path, unit in (growing or {}).items() if _may_grow(*changed.get(path, (0, 0)), unit)}
         lines = [f"{path}: was {was!r}, now {now!r}" for path, (was, now) in changed.items() if path not in grown]
@@ -89,6 +90,21 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _with_later_settings(earlier: Any, content: dict[str, Any]) -> Any:
+    """What a job was begun with, with the defaults of settings that did not exist then: those change nothing."""
+    from tbg_core.config.run_config import RunConfig
+
+    if not isinstance(earlier, dict):
+        return earlier
+    defaults = RunConfig().model_dump(mode="json")
+    return {
+        key: {**defaults[key], **value}
+        if key in {"training", "sampling", "simulation"} & content.keys() and isinstance(value, dict)
+        else value
+        for key, value in earlier.items()
+    }
 
 
 def _differences(earlier: Any, now: Any, path: str = "") -> dict[str, tuple[Any, Any]]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tbg_core.config.run_config import RunConfig
 
 _SIMULATE = ("system", "energy", "dynamics", "simulation", "temperature_K", "seed")
-_TRAIN = ("model", "prior", "objective", "training", "seed")
+_TRAIN = ("recipe", "model", "prior", "objective", "training", "seed")
 _SAMPLE = (
     "system",
     "model",

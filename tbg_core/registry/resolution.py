@@ -25,8 +25,9 @@ def resolve_model(
 ) -> dict[str, Any]:
     """The proposal that a model reference means, with its slots filled as far as they are known.
 
-    The name of a proposal means that proposal; otherwise the name of a field means the flow with that field,
-    and the options beside it are the field's.
+    The name of a proposal means that proposal, and what is no option of its own but one of its field is given to that,
+    so that ``model.width`` has one meaning however the flow is written; otherwise the name of a field means the flow
+    with that field, and the options beside it are the field's.
 
     Args:
         registry: Where to look.
@@ -44,7 +45,7 @@ def resolve_model(
     name, options = split("model", reference)
     proposals, fields = registry.names("proposal"), registry.names("field")
     if name in proposals or ("proposal", name) in FIRST_PARTY:
-        resolved = {"name": name, **options}
+        resolved = _given_to_field(registry, {"name": name, **options})
     elif name in fields or ("field", name) in FIRST_PARTY:
         registry.spec("field", name)
         resolved = {"name": FLOW, "field": {"name": name, **options}}
@@ -68,6 +69,21 @@ def resolve_model(
         if resolved.get(slot) is None and defaults.get(slot) is not None:
             resolved[slot] = defaults[slot]
     return resolved
+
+
+def _given_to_field(registry: Registry, resolved: dict[str, Any]) -> dict[str, Any]:
+    """A proposal's reference in which options of its field stand in the field's own reference."""
+    spec = registry.spec("proposal", resolved["name"])
+    if "field" not in spec.slots or resolved.get("field") is None:
+        return resolved
+    own = {"name", *spec.slots, *registry.config_class("proposal", spec.name).model_fields}
+    strange = resolved.keys() - own
+    if not strange:
+        return resolved
+    name, options = split("model.field", resolved["field"])
+    strange &= registry.config_class("field", name).model_fields.keys()
+    kept = {key: value for key, value in resolved.items() if key not in strange}
+    return {**kept, "field": {"name": name, **options, **{key: resolved[key] for key in strange}}}
 
 
 def resolve_system(registry: Registry, reference: Reference) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class ComponentSpec:
         capabilities: What it can do, for checks before any work, e.g. ``{"molecules"}``; those in
             :data:`SYSTEM_CLASSES` limit it to such systems.
         checkpoints: ``"package"`` whose folder holds shipped checkpoints, or ``""``.
+        recipes: ``"package.folder"`` of the training recipes that come with it, YAML files named after themselves, or
+            ``""``.
         maturity: How far to trust it.
         api_version: The contracts it was written for.
         citation: Papers to cite, separated by ``;``: author, title or journal, year, where there is one a doi or arXiv
@@ -71,6 +73,7 @@ class ComponentSpec:
     slots: dict[str, str] = field(default_factory=dict)
     capabilities: frozenset[str] = frozenset()
     checkpoints: str = ""
+    recipes: str = ""
     maturity: Maturity = "beta"
     api_version: int = API_VERSION
     citation: str = ""

@@ -14,7 +14,7 @@ from tbg_core.errors import NumericalError, StorageError
 from tbg_core.randomness import SampleKeys
 from tbg_core.storage.atomic import write_text
 from tbg_core.training.ema import WeightAverage
-from tbg_core.training.schedule import learning_rate
+from tbg_core.training.schedule import scheduled_rate
 from tbg_core.training.state import load_state, save_state
 
 if TYPE_CHECKING:
@@ -52,6 +52,13 @@ class _Draw:
         self.batch, self.keys = batch, keys
 
 
+def _optimizer(proposal: Proposal, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Adam, or AdamW where weights decay; the state of both has one form."""
+    if settings.weight_decay == 0.0:
+        return torch.optim.Adam(proposal.parameters(), lr=settings.learning_rate)
+    return torch.optim.AdamW(proposal.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+
 class Trainer:
     """Minimises an objective over keyed batches.
 
@@ -87,7 +94,7 @@ class Trainer:
         """
         settings = self.settings
         average = WeightAverage(proposal, settings.ema_decay)
-        optimizer = torch.optim.Adam(proposal.parameters(), lr=settings.learning_rate)
+        optimizer = _optimizer(proposal, settings)
         first = load_state(self.folder, proposal, optimizer, average)
         self._truncate_log(first)
         if settings.compile:
@@ -124,17 +131,11 @@ class Trainer:
     ) -> float:
         settings = self.settings
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(
-                step,
-                steps=settings.steps,
-                warmup=settings.warmup_steps,
-                peak=settings.learning_rate,
-                final=settings.final_learning_rate,
-            )
+            group["lr"] = scheduled_rate(step, settings)
         loss = loss_module(*self._draw(training, step, "train"))
         optimizer.zero_grad()
         self.fabric.backward(loss)
-        if settings.gradient_clip > 0.0:
+        if settings.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(proposal.parameters(), settings.gradient_clip)
         value = float(loss.detach())
         if not torch.isfinite(loss.detach()):

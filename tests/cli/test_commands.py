@@ -73,6 +73,7 @@ def test_components_json_is_stable(tbg):
         "capabilities",
         "slots",
         "checkpoints",
+        "recipes",
         "citation",
     }
     assert all(set(c) == keys for c in listed)

@@ -17,6 +17,7 @@ def tbg_components() -> list[ComponentSpec]:
             config="tbg_egnn.config:EGNNConfig",
             capabilities=frozenset({"molecules", "exact-divergence", DEFAULT}),
             checkpoints="tbg_egnn.checkpoints",
+            recipes="tbg_egnn.recipes",
             citation="Klein & Noe, NeurIPS 2024, arXiv:2406.14426; Satorras et al., ICML 2021, arXiv:2102.09844",
         )
     ]
