@@ -29,7 +29,7 @@ class SamplingSettings(Settings):
 
 
 class OversampleSettings(Settings):
-    """Draws more training data from a region that simulations visit rarely."""
+    """Draws more training data from a region that simulations visit rarely, of each system that has the observable."""
 
     observable: str = Field(min_length=1, description="Name of a periodic observable, e.g. phi.")
     centre: float = Field(description="Centre of the region (rad).")

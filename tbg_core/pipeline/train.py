@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from tbg_core.datasets.folder import load_data, origin
@@ -17,7 +17,7 @@ from tbg_core.pipeline.folder import open_folder, read_provenance, write_provena
 from tbg_core.pipeline.stages import stage_content
 from tbg_core.pipeline.workers import single_thread
 from tbg_core.storage.checkpoint import Checkpoint, save_checkpoint
-from tbg_core.training.data import Frames, TrainingData, merge_frames, oversampling_weights
+from tbg_core.training.data import TrainingData, merge_frames, oversampling_weights
 from tbg_core.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tbg_core.config.run_config import RunConfig
     from tbg_core.pipeline.progress import Progress
+    from tbg_core.training.data import Frames
 
 CHECKPOINT = "checkpoint"
 
@@ -55,7 +56,7 @@ def train(
     """
     if not data:
         raise ConfigError("no training data were given.", fix="Name simulation folders: --data DIR.")
-    frames = [_weighted(frames, config) for folder in data for frames in load_data(folder, training=True)]
+    frames = _weighted([frames for folder in data for frames in load_data(folder, training=True)], config)
     content = {**stage_content(config, "train"), "data": [str(folder) for folder in data]}
     start = None
     if checkpoint is not None:
@@ -105,13 +106,30 @@ def train(
     return out / CHECKPOINT
 
 
-def _weighted(frames: Frames, config: RunConfig) -> Frames:
-    """Frames with drawing probabilities, where the config asks for a region to be oversampled."""
+def _weighted(frames: list[Frames], config: RunConfig) -> list[Frames]:
+    """Frames with drawing probabilities, where the config asks for a region to be oversampled.
+
+    Each molecule by itself, and over the weights that its frames have; one without the observable is left as it is.
+
+    Raises:
+        ConfigError: If no molecule has the observable.
+    """
     oversample = config.training.oversample
     if oversample is None:
         return frames
     from tbg_core.observables import parse_observable
 
-    values = parse_observable(oversample.observable, frames.system)(frames.positions)
-    weights = oversampling_weights(values, oversample.centre, oversample.kappa, oversample.share)
-    return Frames(frames.system, frames.positions, frames.walker, weights)
+    result, failures = [], []
+    for f in frames:
+        try:
+            observable = parse_observable(oversample.observable, f.system)
+        except ConfigError as error:
+            failures.append(error)
+            result.append(f)
+            continue
+        values = observable(f.positions)
+        weights = oversampling_weights(values, oversample.centre, oversample.kappa, oversample.share, f.weights)
+        result.append(replace(f, weights=weights))
+    if len(failures) == len(frames):
+        raise failures[0]
+    return result

@@ -181,19 +181,31 @@ def _buckets(systems: Sequence[System]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(sorted(bucket)) for bucket in buckets)
 
 
-def oversampling_weights(values: np.ndarray, centre: float, kappa: float, share: float) -> np.ndarray:
+LEAST_IN_WINDOW = 10.0
+"""Frames in a window below which it gets less than its share, so that no frame is drawn too often."""
+
+
+def oversampling_weights(
+    values: np.ndarray, centre: float, kappa: float, share: float, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Frame weights that raise a rare region of a torsion: r * vonMises(value; centre, kappa) + 1.
 
     Klein & Noe (2024, appendix B) do so for the positive-phi state of alanine dipeptide (centre 1, kappa 10). The
     model then learns a density that is not the Boltzmann density, and importance weights correct for it.
+
+    A window with fewer frames than :data:`LEAST_IN_WINDOW` (counted by the bump) gets less than its share, in
+    proportion: some of many simulations never come there, and the frames nearest to it are not to be learned by heart.
 
     Args:
         values: The torsion in each frame [n], radians.
         centre: Where to add weight, radians.
         kappa: Concentration of the von Mises bump.
         share: Share of the total weight that the bump adds, in (0, 1); fixes r.
+        weights: Probabilities of the frames [n] that the window is laid over; None: they are alike.
     """
+    n = len(values)
     bump = np.exp(kappa * (np.cos(values - centre) - 1.0))
-    r = share / (1.0 - share) * len(values) / max(float(bump.sum()), 1e-12)
-    weights = r * bump + 1.0
-    return np.asarray(weights / weights.sum())
+    in_window = float(bump.sum()) if weights is None else n * float(weights @ bump)
+    r = share / (1.0 - share) * n / max(in_window, LEAST_IN_WINDOW)
+    raised = (r * bump + 1.0) * (1.0 if weights is None else weights)
+    return np.asarray(raised / raised.sum())

@@ -8,15 +8,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tbg_core.config.settings import TrainingSettings
 from tbg_core.datasets import load_data
-from tbg_core.errors import CheckpointError, NumericalError
+from tbg_core.errors import CheckpointError, NumericalError, StorageError
 from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
+from tbg_core.pipeline.folder import open_folder
 from tbg_core.pipeline.progress import NullProgress
 from tbg_core.pipeline.train import train
 from tbg_core.storage.checkpoint import Checkpoint
 from tbg_core.training.data import TrainingData
 from tbg_core.training.ema import WeightAverage
-from tbg_core.training.schedule import learning_rate
+from tbg_core.training.schedule import learning_rate, scheduled_rate
 from tbg_core.training.state import FILE
 from tbg_core.training.trainer import LOG, Trainer
 
@@ -61,12 +63,16 @@ def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_an_interrupted_training_ends_as_an_uninterrupted_one(fit):
-    whole = fit("whole")
+DECAYING = {"weight_decay": 0.1, "schedule": "step", "drops": [0.25, 0.5, 0.75], "gradient_clip": None}
+
+
+@pytest.mark.parametrize("training", [{}, DECAYING, {"weight_decay": 0.1, "schedule": "one-cycle"}])
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(fit, training):
+    whole = fit("whole", **training)
     for stop in (0, 2, 5, 6, 11):  # before the first state, and after states at steps 5 and 10
         with pytest.raises(KeyboardInterrupt):
-            fit("parts", StopsAt(stop))
-    parts = fit("parts")
+            fit("parts", StopsAt(stop), **training)
+    parts = fit("parts", **training)
     assert same(parts[0], whole[0])
     assert same(parts[1], whole[1])
     # Lines that average over steps before the resumed state can differ in the loss; none is missing or double.
@@ -146,6 +152,92 @@ def test_the_schedule_warms_up_and_comes_down():
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert learning_rate(0, steps=5, warmup=0, peak=1.0, final=0.5) == 1.0
     assert learning_rate(2, steps=2, warmup=10, peak=1.0, final=0.0) == pytest.approx(0.3)  # steps end in the warm-up
+
+
+def test_the_rate_drops_at_shares_of_the_run():
+    paper = TrainingSettings(
+        steps=12, schedule="step", drops=(1 / 3, 2 / 3), learning_rate=5e-4, warmup_steps=0, final_learning_rate=1.0
+    )
+    rates = [scheduled_rate(step, paper) for step in range(12)]
+    assert rates == pytest.approx([5e-4] * 4 + [5e-5] * 4 + [5e-6] * 4)
+    warmed = paper.model_copy(update={"steps": 1200, "warmup_steps": 10, "drop_factor": 0.5})
+    expected = {0: 0.1, 4: 0.5, 9: 1.0, 399: 1.0, 400: 0.5, 799: 0.5, 800: 0.25, 1199: 0.25}
+    assert {s: scheduled_rate(s, warmed) / 5e-4 for s in expected} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("steps", "share"), [(200, 0.05), (40, 0.5), (100, 0.3)])
+def test_one_cycle_is_that_of_torch(steps, share):
+    ours = TrainingSettings(
+        steps=steps, schedule="one-cycle", learning_rate=5e-4, final_learning_rate=1e-6, warmup_steps=share
+    )
+    assert ours.warmup == share * steps
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 5e-4, total_steps=steps, pct_start=share, div_factor=500, final_div_factor=1
+    )
+    for step in range(steps):
+        assert scheduled_rate(step, ours) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+        if step < steps - 1:
+            optimizer.step()
+            theirs.step()
+    assert scheduled_rate(steps - 1, ours) == pytest.approx(1e-6)
+    none = ours.model_copy(update={"warmup_steps": 0})
+    assert scheduled_rate(0, none) < 5e-4 < scheduled_rate(0, none) * 1.1  # no warm-up, and no division by zero
+    assert scheduled_rate(0, ours.model_copy(update={"warmup_steps": 1})) == pytest.approx(5e-4)
+
+
+def test_the_default_schedule_is_the_cosine():
+    settings = TrainingSettings()
+    for step in (0, 199, 200, 2100, 3999):
+        expected = learning_rate(step, steps=4000, warmup=200, peak=2e-3, final=1e-5)
+        assert scheduled_rate(step, settings) == expected
+
+
+@pytest.mark.parametrize(("given", "kept"), [(0.05, 0.05), (5, 5), (5.0, 5), (0, 0), (1.0, 1)])
+def test_a_warm_up_is_counted_or_a_share(given, kept):
+    settings = TrainingSettings(warmup_steps=given, steps=1000)
+    assert settings.warmup_steps == kept
+    assert type(settings.warmup_steps) is type(kept)
+    assert settings.warmup == (50 if given == 0.05 else kept)
+
+
+@pytest.mark.parametrize("wrong", [1.5, -1, -0.1, "many"])
+def test_no_other_warm_up(wrong):
+    with pytest.raises(ValueError, match="warmup_steps"):
+        TrainingSettings(warmup_steps=wrong)
+
+
+def test_weights_decay_by_the_rate_and_beside_the_gradient(fit):
+    start = fit("start", StopsAt(1), steps=1, learning_rate=1e-12, warmup_steps=0)[1]
+    one = {"steps": 1, "learning_rate": 0.01, "warmup_steps": 0}
+    plain, decayed = (fit(f"decay-{d}", weight_decay=d, **one)[1] for d in (0.0, 0.5))
+    moved = False
+    for name, weight in start.items():
+        if "length_scale" not in name:
+            torch.testing.assert_close(decayed[name] - plain[name], -0.01 * 0.5 * weight, rtol=1e-3, atol=1e-7)
+            moved |= bool((weight != 0).any())
+    assert moved
+
+
+def test_a_gradient_is_clipped_or_not(fit):
+    """Adam does not see the scale of a gradient but against its 1e-8: a clip at 1e-12 all but stops the weights."""
+    one = {"steps": 1, "learning_rate": 0.01, "warmup_steps": 0}
+    start = fit("start", steps=1, learning_rate=1e-12, warmup_steps=0)[1]
+    moved = {}
+    for clip in (None, 1e-12):
+        now = fit(f"clip-{clip}", gradient_clip=clip, **one)[1]
+        moved[clip] = max(float((now[k] - start[k]).abs().max()) for k in start if "length_scale" not in k)
+    assert moved[None] == pytest.approx(0.01, rel=0.01)
+    assert moved[1e-12] < 1e-5
+
+
+def test_a_job_of_before_a_setting_existed_is_resumed(tmp_path):
+    settings = TrainingSettings(steps=7).model_dump(mode="json")
+    before = {k: v for k, v in settings.items() if k not in {"schedule", "drops", "drop_factor", "weight_decay"}}
+    open_folder(tmp_path / "job", {"training": before, "seed": 0}, resume=False)
+    open_folder(tmp_path / "job", {"training": settings, "seed": 0, "recipe": None}, resume=True)
+    with pytest.raises(StorageError, match=r"training\.schedule: was 'cosine', now 'step'"):
+        open_folder(tmp_path / "job", {"training": {**settings, "schedule": "step"}, "seed": 0}, resume=True)
 
 
 def test_the_average_follows_its_recurrence():
