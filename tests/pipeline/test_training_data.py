@@ -178,3 +178,28 @@ def test_folders_share_the_draws_by_their_effective_numbers_of_frames():
     assert sorted(set(joined.walker)) == [0, 1, 2]
     (joined,) = merge_frames([frames(2, 2), frames(1, 3)])
     assert joined.weights is None
+
+
+def test_a_window_that_few_frames_reach_gets_less_than_its_share():
+    """Else half of the draws would be the frames nearest to a region that the simulation never reached."""
+    # As phi of a simulation that stays negative: the bump (centre 1, kappa 10) is 1e-5 where it is largest.
+    phi = np.linspace(-2.8, -0.2, 2000)
+    never = oversampling_weights(phi[phi < -0.8], centre=1.0, kappa=10.0, share=0.5)
+    assert never.max() / never.min() < 1.5
+    one = oversampling_weights(np.append(np.full(999, -2.0), 1.0), centre=1.0, kappa=10.0, share=0.5)
+    assert one[-1] == pytest.approx(1 / 11, rel=0.02)  # ten such frames would have the half
+    ten = oversampling_weights(np.append(np.full(990, -2.0), np.full(10, 1.0)), centre=1.0, kappa=10.0, share=0.5)
+    assert ten[-10:].sum() == pytest.approx(0.5 + 0.5 * 0.01, abs=0.001)
+
+
+def test_a_window_is_laid_over_weights():
+    rng = np.random.default_rng(1)
+    phi = np.where(rng.random(4000) < 0.1, 1.0, -2.0)
+    given = rng.random(4000)
+    given /= given.sum()
+    weights = oversampling_weights(phi, centre=1.0, kappa=10.0, share=0.5, weights=given)
+    rare = phi > 0
+    assert weights[rare].sum() == pytest.approx(0.5 + 0.5 * given[rare].sum(), rel=1e-6)
+    np.testing.assert_allclose(weights[rare] / given[rare], weights[rare][0] / given[rare][0])
+    alike = oversampling_weights(phi, centre=1.0, kappa=10.0, share=0.5, weights=np.full(4000, 1 / 4000))
+    np.testing.assert_allclose(alike, oversampling_weights(phi, centre=1.0, kappa=10.0, share=0.5), rtol=1e-12)
