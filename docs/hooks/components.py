@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mkdocs.structure.files import File
 
 from tbg_core.cli.component_page import option_rows
+from tbg_core.config.recipes import shipped_recipes
 from tbg_core.contracts import KINDS
 from tbg_core.registry import get_registry
 
@@ -101,6 +102,9 @@ def _page(registry: Registry, spec: ComponentSpec) -> str:
         lines.append("| default | yes, for such systems |")
     if spec.citation:
         lines.append(f"| source | {_cell(spec.citation)} |")
+    if recipes := shipped_recipes(spec.recipes):
+        names = ", ".join(f"`{path.stem}`" for path in recipes)
+        lines.append(f"| [recipes](../howto/recipes.md) | {names} |")
     if spec.slots:
         taken = (f"`{slot}` takes a [{kind}](index.md#{kind})" for slot, kind in spec.slots.items())
         lines.append(f"| slots | {'; '.join(taken)} |")
