@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tbg_core.registry import DEFAULT, ComponentSpec, hookimpl
+from tbg_core.registry import DEFAULT, CommandSpec, ComponentSpec, hookimpl
 
 
 @hookimpl
@@ -20,4 +20,13 @@ def tbg_components() -> list[ComponentSpec]:
             recipes="tbg_egnn.recipes",
             citation="Klein & Noe, NeurIPS 2024, arXiv:2406.14426; Satorras et al., ICML 2021, arXiv:2102.09844",
         )
+    ]
+
+
+@hookimpl
+def tbg_commands() -> list[CommandSpec]:
+    """The measurement of its divergence."""
+    return [
+        CommandSpec("bench", "", "Measure speed and accuracy."),
+        CommandSpec("bench likelihood", "tbg_egnn.likelihood_bench:app", "Cost and error of log q of a flow."),
     ]
