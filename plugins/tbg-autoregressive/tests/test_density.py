@@ -87,7 +87,7 @@ def test_invariance_and_agreement_of_sampling_and_evaluation(molecule, make_mode
     m = molecule(name)
     model = make_model(m)
     with torch.no_grad():
-        draws = model.sample_with_log_prob(SampleKeys.range(1, "s", 0, 24), m)
+        draws = model.sample_with_log_prob(SampleKeys.range(1, "s", 0, 96), m)
         good = draws.status == 0
         assert good.sum() > 3  # torsions of random weights leave few rings closed
         x, log_q = draws.x[good], draws.log_q[good]
