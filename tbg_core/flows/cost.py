@@ -47,7 +47,8 @@ class Plan:
     """How to measure.
 
     Attributes:
-        samples: Samples of the flow whose log q is computed; each round takes its share of them.
+        samples: Samples of the flow whose log q is computed; each round takes its share of them as one batch. Reverse
+            passes are slower per sample in batches of fewer than about four.
         rounds: All variants are timed once per round, one after the other, on the same samples.
         stages: The two variants with a generic divergence are timed on that many stages of the integrator and charged
             for as many as the path has; 0 takes the whole path, which needs minutes per sample for larger molecules.
