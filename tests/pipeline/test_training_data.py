@@ -83,7 +83,6 @@ def test_frames_are_drawn_as_often_as_their_weights_say():
     assert (np.abs(uniform - 0.25) <= 5 * np.sqrt(0.25 * 0.75 / 20000)).all(), uniform
 
 
-@pytest.mark.statistical
 def test_constants_are_fitted_to_what_is_drawn():
     weights = np.array([0.0, 0.5, 0.25, 0.25])
     f = frames(1, 4, weights=weights)
@@ -91,6 +90,7 @@ def test_constants_are_fitted_to_what_is_drawn():
     assert np.array_equal(frames(1, 4).drawn(), frames(1, 4).positions)
 
 
+@pytest.mark.statistical
 def test_systems_have_equal_shares_and_small_ones_are_padded():
     # The larger data set is not drawn more often.
     data = TrainingData([frames(1, 500, SMALL), frames(1, 7, LARGE)])
