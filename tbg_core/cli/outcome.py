@@ -24,6 +24,18 @@ def print_outcome(folder: Path | None) -> None:
     typer.echo(f"report  {report}" if report.is_file() else f"folder  {folder}")
 
 
+def write_measured(measured: dict[str, Any], out: Path | None, *, as_json: bool) -> bool:
+    """Writes what a benchmark measured to ``out`` and prints it as JSON, each where asked for; whether it printed."""
+    text = json.dumps(measured, indent=2)
+    if out is not None:
+        from tbg_core.storage.atomic import write_text
+
+        write_text(out, text + "\n")
+    if as_json:
+        typer.echo(text)
+    return as_json
+
+
 def outcome_lines(metrics: dict[str, Any]) -> list[str]:
     """The figures that decide whether an ensemble can be used."""
     attempted, valid = metrics.get("attempted"), metrics.get("valid")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,6 +76,7 @@ def likelihood(
     """
     import torch
 
+    from tbg_core.cli.outcome import write_measured
     from tbg_core.cli.progress import make_progress
     from tbg_core.errors import ConfigError
     from tbg_core.flows.cost import Plan, steps
@@ -103,13 +103,7 @@ def likelihood(
         measured = measure_all(
             chosen, Model(checkpoint, layers, width, seed), plan, lambda step: bar.advance(1, note=step)
         )
-    text = json.dumps(measured, indent=2)
-    if out is not None:
-        from tbg_core.storage.atomic import write_text
-
-        write_text(out, text + "\n")
-    if as_json:
-        typer.echo(text)
+    if write_measured(measured, out, as_json=as_json):
         return
     from rich.console import Console
 

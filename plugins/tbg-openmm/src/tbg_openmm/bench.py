@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,6 +62,7 @@ def energy(
     """
     import torch
 
+    from tbg_core.cli.outcome import write_measured
     from tbg_core.cli.progress import make_progress
     from tbg_openmm.energy_benchmark import MOLECULES, Plan, measure
 
@@ -80,13 +80,7 @@ def energy(
     )
     with make_progress(quiet=False).stage("bench", total=len(chosen) * plan.rounds, unit="rounds") as bar:
         measured = measure(plan, bar)
-    text = json.dumps(measured, indent=2)
-    if out is not None:
-        from tbg_core.storage.atomic import write_text
-
-        write_text(out, text + "\n")
-    if as_json:
-        typer.echo(text)
+    if write_measured(measured, out, as_json=as_json):
         return
     from rich.console import Console
 
