@@ -147,10 +147,9 @@ def _recipes() -> Iterator[Finding]:
 
 def shipped_checkpoints(package: str) -> list[str]:
     """Names of the checkpoint folders in a package."""
-    from importlib.resources import files
+    from tbg_core.registry.shipped import shipped_entries
 
-    root = files(package)
-    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and (entry / "manifest.json").is_file())
+    return [entry.name for entry in shipped_entries(package) if (entry / "manifest.json").is_file()]
 
 
 def _disk() -> Finding:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from tbg_core.config.run_config import COMPONENT_KEYS
 from tbg_core.errors import ConfigError, PluginError
 from tbg_core.registry.naming import did_you_mean
 from tbg_core.registry.registry import get_registry
+from tbg_core.registry.shipped import shipped_entries
 
 if TYPE_CHECKING:
     from tbg_core.registry.registry import Registry
@@ -54,14 +54,11 @@ def recipe_files(registry: Registry | None = None) -> dict[str, dict[Path, str]]
 
 def shipped_recipes(package: str) -> list[Path]:
     """Files of the recipes in a package's folder, ``"package.folder"``; none for an empty name."""
-    if not package:
-        return []
-    parent, _, folder = package.rpartition(".")
     try:
-        root = Path(str(files(parent) / folder))
+        entries = shipped_entries(package)
     except ImportError:
         return []
-    return sorted(p for p in root.glob("*.yaml") if _NAME.match(p.stem)) if root.is_dir() else []
+    return [path for path in entries if path.suffix == ".yaml" and _NAME.match(path.stem)]
 
 
 def find_recipe(name: str, registry: Registry | None = None) -> Recipe:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -14,10 +12,12 @@ from tbg_core.contracts.proposal import Proposal
 from tbg_core.errors import CheckpointError, ConfigError, TbgError, UnsupportedSystemError
 from tbg_core.pipeline.components import SAMPLING_SLOTS, build_proposal
 from tbg_core.registry import get_registry
+from tbg_core.registry.shipped import shipped_entries
 from tbg_core.storage.checkpoint import Checkpoint, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tbg_core.config.run_config import RunConfig
     from tbg_core.contracts.energy import ThermodynamicState
@@ -103,11 +103,11 @@ def shipped_checkpoints(config: RunConfig) -> Iterator[Checkpoint]:
 
 def _shipped(package: str) -> Iterator[Checkpoint]:
     """Checkpoints in a package's folder, ``"package.folder"``; none for an empty name."""
-    if not package:
+    try:
+        entries = shipped_entries(package)
+    except ImportError:  # of which `tbg doctor` tells
         return
-    parent, _, folder = package.rpartition(".")
-    root = Path(str(files(parent) / folder))
-    for entry in sorted(root.iterdir()) if root.is_dir() else []:
+    for entry in entries:
         if (entry / "manifest.json").is_file():
             yield Checkpoint.open(entry)
 

@@ -96,8 +96,9 @@ def build_flow(molecule: str, model: Model) -> tuple[FlowProposal, System, str]:
         assert isinstance(proposal, FlowProposal)  # noqa: S101 - egnn is a field of a flow
         # The published initialisation makes velocities almost zero, and every error trivial. These give paths of about
         # as many stages as a trained network's.
-        for layer in proposal.field.layers:  # type: ignore[union-attr]
-            torch.nn.init.normal_(layer.coordinate_out.weight, std=0.8 / math.sqrt(options["width"]))
+        for name, weight in proposal.named_parameters():
+            if name.endswith("coordinate_out.weight"):
+                torch.nn.init.normal_(weight, std=0.8 / math.sqrt(options["width"]))
     proposal.prepare_training(torch.as_tensor(system.reference).unsqueeze(0))  # type: ignore[attr-defined]
     size = f"EGNN {options['layers']} x {options['width']}"
     return proposal.eval(), system, f"fresh, not trained ({size}, seed {model.seed})"
