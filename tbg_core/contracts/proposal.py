@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import nn
 
+from tbg_core.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from tbg_core.contracts.field import Symmetry
     from tbg_core.contracts.integrator import Integrator
+    from tbg_core.contracts.likelihood import Transport
     from tbg_core.contracts.system import Batch, System
     from tbg_core.randomness import SampleKeys
 
@@ -73,6 +76,46 @@ class Proposal(nn.Module, ABC):
 
     def prepare_training(self, states: Tensor) -> None:
         """Sets data-dependent constants (e.g. a length scale) from training states [n, *event] before training."""
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether the density is that of a latent one carried over by a map that can be evaluated either way."""
+        return type(self).to_latent is not Proposal.to_latent
+
+    def to_latent(self, x: Tensor, system: System, condition: Tensor | None = None) -> Transport:
+        """Latent states z of x [B, *event], with log|det dz/dx|: optional, see :attr:`has_latent`.
+
+        log q(x) = log p(z) + log|det dz/dx| with p of :meth:`latent_log_prob`. The map is a bijection between the
+        system's space and a space of latent states of the same dimension; their shape [B, ...] is the proposal's own.
+
+        Raises:
+            ConfigError: If the proposal has no latent space.
+        """
+        raise self._no_latent()
+
+    def from_latent(self, z: Tensor, system: System, condition: Tensor | None = None) -> Transport:
+        """States x [B, *event] of latent z, with log|det dx/dz|: the inverse of :meth:`to_latent`.
+
+        Any z of the right shape will do: components outside of the latent space are projected away.
+
+        Raises:
+            ConfigError: If the proposal has no latent space.
+        """
+        raise self._no_latent()
+
+    def latent_log_prob(self, z: Tensor, system: System, condition: Tensor | None = None) -> Tensor:
+        """Log-density [B], float64, of latent states, with respect to the measure that the log-determinants refer to.
+
+        Raises:
+            ConfigError: If the proposal has no latent space.
+        """
+        raise self._no_latent()
+
+    def _no_latent(self) -> ConfigError:
+        return ConfigError(
+            f"{type(self).__name__} has no latent space: it does not map conformations to a simple density.",
+            fix="Use a model that does, e.g. a flow.",
+        )
 
     def reference(self, integrator: Integrator) -> Proposal | None:
         """The same density computed with far smaller errors, for audits of a few samples: float64, tight solver.

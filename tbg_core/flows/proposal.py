@@ -115,6 +115,7 @@ class FlowProposal(Proposal):
         moved = self.to_latent(x, system, condition)
         return self._draws(x, self.prior.log_prob(moved.x, system) + moved.log_det, moved)
 
+    @override
     def to_latent(
         self,
         x: Tensor,
@@ -135,6 +136,7 @@ class FlowProposal(Proposal):
         y = system.space.project(x.double() / scale).to(self.dtype)
         return self._move(y, system, 1.0, 0.0, condition=condition, keys=keys, shift=-system.space.dim * scale.log())
 
+    @override
     def from_latent(
         self,
         z: Tensor,
@@ -145,10 +147,15 @@ class FlowProposal(Proposal):
     ) -> Transport:
         """States x [B, *event] (nm for molecules) of latent z, with log|det dx/dz|; see :meth:`to_latent`."""
         scale = self.scale_for(system)
-        y = z.to(self.dtype)
+        y = system.space.project(z).to(self.dtype)
         moved = self._move(y, system, 0.0, 1.0, condition=condition, keys=keys, shift=system.space.dim * scale.log())
         x = system.space.project(moved.x.double()) * scale
         return Transport(x, moved.log_det, moved.log_det_err, moved.status, moved.evaluations)
+
+    @override
+    def latent_log_prob(self, z: Tensor, system: System, condition: Tensor | None = None) -> Tensor:
+        """Log-density of the prior, in units of the length scale."""
+        return self.prior.log_prob(system.space.project(z), system)
 
     def scale_for(self, system: System) -> Tensor:
         """The length scale, float64: 1 for systems on R^d unless it was set.

@@ -6,9 +6,11 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
 from torch import Tensor
 
+from tbg_core.errors import ConfigError
 from tbg_core.randomness import SampleKeys
 from tbg_core.testing.prior import space_basis
 
@@ -23,10 +25,12 @@ class ProposalConformance(ABC):
     Attributes:
         samples: Number of samples for the statistical test, which is decided at five standard errors.
         atol: Error of log q allowed where two ways of computing it must agree, beside ``log_q_err``.
+        latent_atol: Error allowed of a latent state and back, relative to the spread of the states.
     """
 
     samples: int = 2000
     atol: float = 1e-4
+    latent_atol: float = 1e-3
 
     @abstractmethod
     def make(self) -> Proposal:
@@ -111,6 +115,49 @@ class ProposalConformance(ABC):
         error = float(ratio.std()) / math.sqrt(len(ratio))
         assert error < 0.2, unlike
         assert abs(float(ratio.mean()) - 1.0) < 5 * error
+
+    def test_latent_space(self) -> None:
+        """There and back is the identity, the log-determinants are opposite, and log q is that of the latent state.
+
+        A proposal without a latent space says so.
+        """
+        proposal, system = self._proposal(), self.system()
+        draws = self._draw(proposal, 0, 16)
+        if not proposal.has_latent:
+            for function in (proposal.to_latent, proposal.from_latent, proposal.latent_log_prob):
+                with pytest.raises(ConfigError, match="latent"):
+                    function(draws.x, system)
+            return
+        with torch.no_grad():
+            there = proposal.to_latent(draws.x, system)
+            back = proposal.from_latent(there.x, system)
+            log_p = proposal.latent_log_prob(there.x, system)
+        assert there.log_det.dtype == back.log_det.dtype == log_p.dtype == torch.float64
+        good = (draws.status == 0) & (there.status == 0) & (back.status == 0)
+        assert good.any()
+        x = draws.x.double()[good]
+        spread = float(x.flatten(1).std(dim=0).max())
+        assert (back.x.double()[good] - x).abs().max() <= self.latent_atol * spread
+        if not proposal.biased and not proposal.folds:
+            allowed = self.atol + 5 * (there.log_det_err + back.log_det_err + draws.log_q_err)
+            assert ((there.log_det + back.log_det).abs() <= 10 * allowed)[good].all()
+            assert ((log_p + there.log_det - draws.log_q).abs() <= 10 * allowed)[good].all()
+
+    def test_log_determinant_is_that_of_the_map(self) -> None:
+        """log|det dx/dz| of a latent space is that of finite differences; the volume is that of the space."""
+        proposal, system = self._proposal(), self.system()
+        if not proposal.has_latent or proposal.biased or proposal.folds:
+            return
+        with torch.no_grad():
+            z = proposal.to_latent(self._draw(proposal, 0, 1).x, system).x.double()
+            n, step = z[0].numel(), 1e-3
+            step_by = step * torch.eye(n, dtype=torch.float64).view(n, *z.shape[1:])
+            ends = proposal.from_latent(torch.cat([z + step_by, z - step_by]), system).x.double()
+            log_det = proposal.from_latent(z, system).log_det
+        jacobian = ((ends[:n] - ends[n:]) / (2 * step)).flatten(1)
+        # Directions that are projected away have singular value zero.
+        values = torch.linalg.svdvals(jacobian)[: system.space.dim]
+        assert abs(float(values.log().sum() - log_det[0])) < 0.02 * system.space.dim + self.atol
 
     def test_declared_symmetry_holds(self) -> None:
         """log q does not change under the rotations, reflections and relabellings that ``symmetry`` names.
