@@ -29,7 +29,8 @@ def atom_features(molecule: Molecule) -> np.ndarray:
     averaged over atoms with equal surroundings: the oxygens of a carboxylate carry half a charge each.
     """
     planar = set().union(*planar_ring_systems(molecule.neighbours))
-    sizes = [{len(ring) for ring in rings(molecule.neighbours) if i in ring} for i in range(molecule.n_atoms)]
+    cycles = rings(molecule.neighbours)
+    sizes = [{len(ring) for ring in cycles if i in ring} for i in range(molecule.n_atoms)]
     around = environments(molecule, 3)[3]
     charge = {
         h: float(np.mean([q for q, g in zip(molecule.formal_charges, around, strict=True) if g == h])) for h in around
