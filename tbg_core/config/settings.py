@@ -65,6 +65,12 @@ class TrainingSettings(Settings):
     gradient_clip: float | None = Field(
         default=1.0, gt=0, description="Largest norm of the gradient; null: it is not clipped."
     )
+    rows_at_once: int | None = Field(
+        default=None,
+        ge=1,
+        description="Conformations that pass through the network together; a step adds up their gradients. "
+        "Fewer need less memory, and run faster where they fit into the caches. null: all of a step.",
+    )
     precision: Literal["32-true", "bf16-mixed"] = Field(default="32-true", description="Arithmetic of the network.")
     compile: bool = Field(default=False, description="Compile the network (needs a C++ compiler; pays in long runs).")
     checkpoint_every: int = Field(default=200, ge=1, description="Steps between resumable checkpoints.")

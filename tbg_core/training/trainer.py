@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,11 @@ class _Draw:
 
     def __init__(self, batch: Batch, keys: SampleKeys) -> None:
         self.batch, self.keys = batch, keys
+
+    def select(self, rows: Tensor) -> _Draw:
+        """That of some of the rows."""
+        index = self.keys.index[rows.cpu().numpy()]
+        return _Draw(self.batch.select(rows), SampleKeys(self.keys.seed, self.keys.stream, index))
 
 
 def _optimizer(proposal: Proposal, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -132,13 +138,11 @@ class Trainer:
         settings = self.settings
         for group in optimizer.param_groups:
             group["lr"] = scheduled_rate(step, settings)
-        loss = loss_module(*self._draw(training, step, "train"))
         optimizer.zero_grad()
-        self.fabric.backward(loss)
+        value = self._backward(loss_module, *self._draw(training, step, "train"))
         if settings.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(proposal.parameters(), settings.gradient_clip)
-        value = float(loss.detach())
-        if not torch.isfinite(loss.detach()):
+        if not math.isfinite(value):
             raise NumericalError(
                 f"the training loss became {value} at step {step + 1}.",
                 fix="Lower training.learning_rate or training.gradient_clip; --resume starts at the last checkpoint.",
@@ -146,17 +150,28 @@ class Trainer:
         optimizer.step()
         return value
 
+    def _backward(self, loss_module: nn.Module, x: Tensor, draw: _Draw) -> float:
+        """Adds the gradient of the mean loss of a batch, a part of it at a time; returns that loss."""
+        parts = torch.arange(len(x), device=x.device).split(self.settings.rows_at_once or len(x))
+        value = 0.0
+        for part in parts:
+            # Several devices exchange gradients once for each step, with the last part.
+            with self.fabric.no_backward_sync(loss_module, enabled=part is not parts[-1]):
+                loss = loss_module(x[part], draw.select(part)) * (len(part) / len(x))
+                self.fabric.backward(loss)
+            value += float(loss.detach())
+        return value
+
     def _draw(self, data: TrainingData, step: int, stream: str) -> tuple[Tensor, _Draw]:
         """This device's share of a batch."""
         size, rank, world = self.settings.batch_size, self.fabric.global_rank, self.fabric.world_size
         x, batch = data.batch(self.seed, step, size)
-        keys = SampleKeys.range(self.seed, f"{stream}/{step}", 0, size)
+        draw = _Draw(batch, SampleKeys.range(self.seed, f"{stream}/{step}", 0, size))
         if world > 1:
             rows = torch.arange(rank, size, world)
-            x, batch = x[rows], batch.select(rows)
-            keys = SampleKeys(self.seed, keys.stream, rows.numpy())
+            x, draw = x[rows], draw.select(rows)
         device = self.fabric.device
-        return x.to(device), _Draw(batch.to(device), keys)
+        return x.to(device), _Draw(draw.batch.to(device), draw.keys)
 
     @torch.no_grad()
     def _validate(self, loss_module: nn.Module, validation: TrainingData | None) -> float | None:

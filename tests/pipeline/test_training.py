@@ -96,6 +96,18 @@ def test_steps_reduce_the_loss(fit):
     assert held_out[-1] < held_out[0]
 
 
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(fit):
+    # A loss without noise of its own (the rows' noise is drawn part by part), so that both do the same but for rounding.
+    settings = {"steps": 3, "batch_size": 10, "gradient_clip": None}
+    whole = fit("whole", objective="maximum-likelihood", **settings)
+    parts = fit("parts", objective="maximum-likelihood", rows_at_once=4, **settings)
+    assert [float(line[1]) for line in parts[2][1:]] == pytest.approx(
+        [float(line[1]) for line in whole[2][1:]], rel=1e-5
+    )
+    for name, value in whole[1].items():
+        assert torch.allclose(parts[1][name], value, rtol=1e-3, atol=1e-6), name
+
+
 def test_a_loss_that_is_not_finite_ends_the_job_and_keeps_the_last_state(fit):
     with pytest.raises(NumericalError, match=r"training loss became .* at step") as caught:
         fit("broken", steps=50, checkpoint_every=1, learning_rate=1e30, warmup_steps=3, gradient_clip=1e30)
