@@ -21,6 +21,7 @@ from tbg_core.training.state import load_state, save_state
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lightning_fabric.wrappers import _FabricModule
     from torch import Tensor
 
     from tbg_core.config.settings import TrainingSettings
@@ -130,7 +131,7 @@ class Trainer:
     def _step(
         self,
         step: int,
-        loss_module: nn.Module,
+        loss_module: _FabricModule,
         optimizer: torch.optim.Optimizer,
         proposal: Proposal,
         training: TrainingData,
@@ -150,9 +151,9 @@ class Trainer:
         optimizer.step()
         return value
 
-    def _backward(self, loss_module: nn.Module, x: Tensor, draw: _Draw) -> float:
+    def _backward(self, loss_module: _FabricModule, x: Tensor, draw: _Draw) -> float:
         """Adds the gradient of the mean loss of a batch, a part of it at a time; returns that loss."""
-        parts = torch.arange(len(x), device=x.device).split(self.settings.rows_at_once or len(x))
+        parts = torch.split(torch.arange(len(x), device=x.device), self.settings.rows_at_once or len(x))
         value = 0.0
         for part in parts:
             # Several devices exchange gradients once for each step, with the last part.

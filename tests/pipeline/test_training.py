@@ -97,7 +97,7 @@ def test_steps_reduce_the_loss(fit):
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(fit):
-    # A loss without noise of its own (the rows' noise is drawn part by part), so that both do the same but for rounding.
+    # A loss without noise of its own, which would be drawn part by part: both do the same but for rounding.
     settings = {"steps": 3, "batch_size": 10, "gradient_clip": None}
     whole = fit("whole", objective="maximum-likelihood", **settings)
     parts = fit("parts", objective="maximum-likelihood", rows_at_once=4, **settings)
