@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +18,9 @@ class Objective(ABC):
 
     It owns the law of the time and the coupling of prior and data.
     """
+
+    uses_data: ClassVar[bool] = True
+    """False if the loss does not depend on the data: it learns from an energy, and data only say which systems."""
 
     @abstractmethod
     def loss(self, proposal: Proposal, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:

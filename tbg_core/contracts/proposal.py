@@ -52,6 +52,8 @@ class Proposal(nn.Module, ABC):
     """
 
     folds: ClassVar[bool] = False
+    reparameterised: ClassVar[bool] = False
+    """True if draws are differentiable functions of the weights, as the reverse Kullback-Leibler divergence needs."""
     biased: bool = False
     """True if log q is a stochastic estimate: weights are biased, ensembles made with it are marked."""
     batch_coupled: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -44,6 +44,7 @@ class FlowProposal(Proposal):
         dtype: Type of states inside the flow.
     """
 
+    reparameterised: ClassVar[bool] = True
     length_scale: Tensor
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -38,4 +38,17 @@ class MaximumLikelihoodConfig(ComponentConfig):
 
     augment: bool = Field(
         True, description="Replace data by states that the target cannot tell from them, where the model knows such."
+    )
+
+
+class ReverseKLConfig(ComponentConfig):
+    """Options of the reverse Kullback-Leibler divergence."""
+
+    energy: str | dict[str, Any] = Field("openmm", description="The energy to learn from: a name, or with its options.")
+    temperature_K: float | None = Field(None, gt=0, description="Temperature (K); left out: that of the energy.")
+    margin: float = Field(
+        100.0,
+        gt=0,
+        description="Draws whose u + log q lies this far above the median of their batch are left out of the loss "
+        "(kT): one clash of atoms would decide the step.",
     )

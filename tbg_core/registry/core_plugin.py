@@ -67,6 +67,14 @@ def _likelihoods() -> list[ComponentSpec]:
         ),
         ComponentSpec(
             kind="likelihood",
+            name="discrete",
+            summary="log-determinant of the integrator's own steps: exact for a few large ones.",
+            target="tbg_core.flows.discrete:Discrete",
+            config="tbg_core.flows.config:DiscreteConfig",
+            maturity="experimental",
+        ),
+        ComponentSpec(
+            kind="likelihood",
             name="hutchinson",
             summary="Stochastic estimate of the divergence; marks the ensemble as biased.",
             target="tbg_core.flows.hutchinson:Hutchinson",
@@ -107,6 +115,15 @@ def _models() -> list[ComponentSpec]:
             summary="-log q of the data, for models with an exact density.",
             target="tbg_core.objectives.maximum_likelihood:MaximumLikelihood",
             config="tbg_core.objectives.config:MaximumLikelihoodConfig",
+        ),
+        ComponentSpec(
+            kind="objective",
+            name="reverse-kl",
+            summary="u + log q of the model's own draws: learns from an energy, without data; path gradients.",
+            target="tbg_core.objectives.reverse_kl:ReverseKL",
+            config="tbg_core.objectives.config:ReverseKLConfig",
+            citation="Vaitl et al., Gradients should stay on Path, 2022, arXiv:2206.09016",
+            conformance=("tbg_core.objectives.conformance:TestReverseKL",),
         ),
         ComponentSpec(
             kind="sampler",

@@ -186,6 +186,18 @@ class ProposalConformance(ABC):
                 order[members] = members.roll(1)
             assert (self._log_prob(proposal, x[:, order]) - log_q).abs().max() < self.atol
 
+    def test_reparameterised_draws_follow_the_weights(self) -> None:
+        """Where draws are said to be differentiable, a sum of them has a finite gradient in some of the weights."""
+        proposal = self._proposal()
+        if not proposal.reparameterised:
+            return
+        keys = SampleKeys.range(3, "conformance", 0, 4)
+        with torch.enable_grad():
+            proposal.sample_with_log_prob(keys, self.system()).x.square().sum().backward()  # type: ignore[no-untyped-call]
+        slopes = [p.grad for p in proposal.parameters() if p.grad is not None]
+        assert all(torch.isfinite(slope).all() for slope in slopes)
+        assert any(slope.abs().max() > 0 for slope in slopes)
+
     def test_a_bad_row_stays_alone(self) -> None:
         """The density at a state that is not a number disturbs no other row, and is flagged."""
         proposal = self._proposal()
