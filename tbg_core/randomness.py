@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,16 @@ class SampleKeys:
     def normal(self, shape: tuple[int, ...]) -> Tensor:
         """Standard normal variates [B, *shape], float64 on the CPU."""
         return self._stack([g.standard_normal(shape) for g in self.generators()], shape)
+
+    def normals(self, count: int, shape: tuple[int, ...], chunk: int = 64) -> Iterator[Tensor]:
+        """``count`` standard normal variates [B, *shape] one after the other, those of ``normal((count, *shape))``.
+
+        They are drawn ``chunk`` at a time, so that the noise of a long path need not fit into memory.
+        """
+        generators = self.generators()
+        for start in range(0, count, chunk):
+            size = (min(chunk, count - start), *shape)
+            yield from self._stack([g.standard_normal(size) for g in generators], size).unbind(dim=1)
 
     def uniform(self, shape: tuple[int, ...] = ()) -> Tensor:
         """Uniform variates on [0, 1) [B, *shape], float64 on the CPU."""

@@ -13,6 +13,7 @@ KINDS: Final[dict[str, str]] = {
     "prior": "tbg_core.contracts.prior:Prior",
     "field": "tbg_core.contracts.field:VectorField",
     "integrator": "tbg_core.contracts.integrator:Integrator",
+    "sde": "tbg_core.contracts.sde:SdeIntegrator",
     "likelihood": "tbg_core.contracts.likelihood:LikelihoodRule",
     "energy": "tbg_core.contracts.energy:EnergyBackend",
     "dynamics": "tbg_core.contracts.dynamics:Dynamics",

@@ -28,6 +28,11 @@ EXAMPLES: Final[dict[str, Example]] = {
         '{"dense-output", "accumulators"}',
         "Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, Springer 1993",
     ),
+    "sde": Example(
+        "The stochastic midpoint method with equal steps, for additive noise.",
+        "",
+        "Milstein and Tretyakov, Stochastic Numerics for Mathematical Physics, Springer 2004",
+    ),
     "likelihood": Example(
         "Exact divergence integrated by Simpson's rule along the path, with an error from halving.", "", ""
     ),

@@ -100,7 +100,7 @@ def rendered(kind: str, values: dict[str, str]) -> Iterator[tuple[str, str]]:
 def next_steps(name: str, kind: str, folder: Path) -> str:
     """What to do with a new plugin, as text to print."""
     key = {"field": "model", "proposal": "model"}.get(kind, kind)
-    use = f"tbg components show {name}" if kind in {"dataset", "observable"} else _use(name, kind, key)
+    use = f"tbg components show {name}" if kind in {"dataset", "observable", "sde"} else _use(name, kind, key)
     return f"""
 A working plugin is in {folder}. Next:
 

@@ -30,6 +30,7 @@ for _module in (
     "prior",
     "proposal",
     "sampler",
+    "sde",
     "system",
 ):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
@@ -46,6 +47,7 @@ from tbg_core.testing.observable import ObservableConformance
 from tbg_core.testing.prior import PriorConformance
 from tbg_core.testing.proposal import ProposalConformance
 from tbg_core.testing.sampler import SamplerConformance
+from tbg_core.testing.sde import SdeConformance
 from tbg_core.testing.system import SystemConformance
 
 __all__ = [
@@ -61,5 +63,6 @@ __all__ = [
     "PriorConformance",
     "ProposalConformance",
     "SamplerConformance",
+    "SdeConformance",
     "SystemConformance",
 ]

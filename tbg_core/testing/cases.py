@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _LOOSE: Final[dict[str, dict[str, Any]]] = {
     # What default options must achieve; a class of the plugin's own asks more of better ones.
     "integrator": {"tolerance": 5e-2, "path_tolerance": 5e-2},
+    "sde": {"tolerance": 5e-2},
     "likelihood": {"tolerance": 1e-3},
     "proposal": {"atol": 1e-3},
 }

@@ -25,6 +25,7 @@ MISTAKES = {
     "prior": (" - math.log(self.scale)", "", "density_is_normalised", "assert"),
     "field": ("return velocity", "return velocity * x.abs().mean()", "rows_do_not_depend_on_the_batch", "assert"),
     "integrator": ("x + h * middle", "x + 0.9 * h * middle", "linear_problem_is_solved", "assert"),
+    "sde": ("x + h * middle", "x + 0.9 * h * middle", "without_noise_it_solves", "assert"),
     "likelihood": ("return length /", "return -length /", "linear_field_has_its_log_determinant", "assert"),
     "energy": ("4 * barrier", "3 * barrier", "gradient_by_finite_differences", "assert"),
     "dynamics": ("walker, block)", 'walker, "x", np.random.rand())', "lost_blocks_can_be_made_again", "Arrays"),
