@@ -61,10 +61,12 @@ class Integrator(ABC):
     Attributes:
         batch_coupled: True if step control looks at the whole batch, so that a sample's numbers depend on
             its neighbours.
+        adaptive: True if the steps depend on the state, so that the end is no smooth function of the start.
         order: Order of convergence of ``x`` in the step size or tolerance-independent order of the pair.
     """
 
     batch_coupled: bool = False
+    adaptive: bool = True
     order: int
 
     @abstractmethod

@@ -38,6 +38,16 @@ class QuadratureConfig(ComponentConfig):
     max_rows: int = Field(1024, ge=1, description="States whose divergence is taken at once; bounds the memory (rows).")
 
 
+class DiscreteConfig(ComponentConfig):
+    """Options of the rule ``discrete``."""
+
+    max_rows: int = Field(16, ge=1, description="States whose Jacobian is taken at once; bounds the memory (rows).")
+    tolerance: float = Field(
+        1e-6, gt=0, description="Error of the inverse map, over 1 plus the largest coordinate (units of the flow)."
+    )
+    iterations: int = Field(50, ge=1, description="Most corrections of the inverse map.")
+
+
 class HutchinsonConfig(ComponentConfig):
     """Options of the rule ``hutchinson``."""
 

@@ -162,6 +162,7 @@ class ClassicRK4(Integrator):
     """The classical Runge-Kutta method with equal steps and cubic Hermite dense output."""
 
     order = 4
+    adaptive = False
 
     def __init__(self, steps: int = 24) -> None:
         self.steps = steps

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from tbg_core.flows.augmented import Augmented
-from tbg_core.flows.config import AugmentedConfig, FlowConfig, HutchinsonConfig, QuadratureConfig
+from tbg_core.flows.config import AugmentedConfig, DiscreteConfig, FlowConfig, HutchinsonConfig, QuadratureConfig
+from tbg_core.flows.discrete import Discrete
 from tbg_core.flows.hutchinson import Hutchinson
 from tbg_core.flows.proposal import FlowProposal
 from tbg_core.flows.quadrature import Quadrature
@@ -38,6 +39,11 @@ class TestAugmented(LikelihoodConformance):
 class TestQuadrature(LikelihoodConformance):
     def make(self):
         return Quadrature(QuadratureConfig(nodes=15))
+
+
+class TestDiscrete(LikelihoodConformance):
+    def make(self):
+        return Discrete(DiscreteConfig(max_rows=3, tolerance=1e-12))
 
 
 class TestHutchinson(LikelihoodConformance):

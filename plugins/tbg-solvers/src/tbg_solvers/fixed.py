@@ -29,6 +29,7 @@ class FixedGrid(Integrator):
     """
 
     tableau: ClassVar[Tableau]
+    adaptive = False
 
     def __init__(self, config: EulerConfig | HeunConfig | RK4Config) -> None:
         self.steps = config.steps
