@@ -60,11 +60,11 @@ def resolve(
     data["system"] = system
     if "dynamics" in required and data["dynamics"] is not None:
         check_dynamics(registry, basis, data["dynamics"]["name"], data["energy"]["name"])
-    if _in_one_pass(config, registry):
-        if not _was_given(config, "objective") and data["objective"] is not None:
-            data["objective"] = {"name": "maximum-likelihood"}
-        if "block_size" not in config.sampling.model_fields_set:
-            data["sampling"]["block_size"] = ONE_PASS_BLOCK
+    objective, in_one_pass = _training_of(config, registry)
+    if objective and not _was_given(config, "objective") and data["objective"] is not None:
+        data["objective"] = {"name": objective}
+    if in_one_pass and "block_size" not in config.sampling.model_fields_set:
+        data["sampling"]["block_size"] = ONE_PASS_BLOCK
     for key in _PLAIN:
         if data[key] is not None:
             data[key] = _complete(registry, COMPONENT_KEYS[key], data[key], needed=key in required)
@@ -108,7 +108,7 @@ def _basis(config: RunConfig, registry: Registry, system: Any) -> Basis | None:
 
 def _suited(config: RunConfig, registry: Registry, basis: Basis) -> RunConfig:
     """The configuration with the defaults that fit; what counts as given by the user stays the same."""
-    defaults = {
+    defaults: dict[str, dict[str, Any]] = {
         key: {"name": default_for(registry, kind, basis, DEFAULT_NAMES[key])}
         for key, kind in COMPONENT_KEYS.items()
         if key not in config.model_fields_set
@@ -116,16 +116,31 @@ def _suited(config: RunConfig, registry: Registry, basis: Basis) -> RunConfig:
     if "dynamics" in defaults:
         energy = defaults.get("energy") or config.energy
         defaults["dynamics"]["name"] = dynamics_for(registry, basis, energy["name"], defaults["dynamics"]["name"])
+    if _lacks_field(config, registry):
+        field = default_for(registry, "field", basis, DEFAULT_NAMES["model"])
+        defaults["model"] = {**config.model, "field": {"name": field}}
     return RunConfig.model_construct(config.model_fields_set, **{**dict(config), **defaults})
 
 
-def _in_one_pass(config: RunConfig, registry: Registry) -> bool:
-    """A proposal without a vector field has nothing to match, but a likelihood; and its large blocks fit the memory."""
+def _lacks_field(config: RunConfig, registry: Registry) -> bool:
+    """True for a proposal by name, such as ``flow``, that moves along a vector field, where none was named."""
+    name = config.model["name"]
+    if "model" not in config.model_fields_set or name not in registry.names("proposal"):
+        return False
+    return "field" in registry.spec("proposal", name).slots and config.model.get("field") is None
+
+
+def _training_of(config: RunConfig, registry: Registry) -> tuple[str, bool]:
+    """The objective that goes with a proposal, ``""`` for the usual one, and whether it works in one pass.
+
+    A proposal without a vector field has nothing to match, but a likelihood; and its large blocks fit the memory.
+    """
     try:
         spec = registry.spec("proposal", proposal_reference(config, registry)["name"])
     except (UnknownComponentError, PluginError):
-        return False
-    return "field" not in spec.slots
+        return "", False
+    in_one_pass = "field" not in spec.slots
+    return spec.objective or ("maximum-likelihood" if in_one_pass else ""), in_one_pass
 
 
 def _slots_needed(required: set[str]) -> set[str]:

@@ -45,6 +45,8 @@ class FlowProposal(Proposal):
     """
 
     reparameterised: ClassVar[bool] = True
+    any_path: ClassVar[bool] = True
+    """True if any path of densities from prior to data will do; False if the meaning of the field fixes one."""
     length_scale: Tensor
 
     def __init__(

@@ -113,11 +113,11 @@ class FlowMatching(Objective):
         """The flow to train.
 
         Raises:
-            ConfigError: If the proposal is no flow.
+            ConfigError: If the proposal is no flow, or one whose path is not for the objective to choose.
         """
-        if not isinstance(proposal, FlowProposal):
+        if not isinstance(proposal, FlowProposal) or not proposal.any_path:
             raise ConfigError(
-                f"Flow matching trains continuous flows, not {type(proposal).__name__}.",
+                f"Flow matching trains continuous flows along straight paths, not {type(proposal).__name__}.",
                 fix="Choose another objective or a model with a vector field.",
             )
         return proposal

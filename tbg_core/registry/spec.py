@@ -57,6 +57,8 @@ class ComponentSpec:
         checkpoints: ``"package"`` whose folder holds shipped checkpoints, or ``""``.
         recipes: ``"package.folder"`` of the training recipes that come with it, YAML files named after themselves, or
             ``""``.
+        objective: Of a proposal: the objective that trains it where the user names none, or ``""`` for the usual one
+            (flow matching where it has a vector field, else maximum likelihood).
         maturity: How far to trust it.
         api_version: The contracts it was written for.
         citation: Papers to cite, separated by ``;``: author, title or journal, year, where there is one a doi or arXiv
@@ -74,6 +76,7 @@ class ComponentSpec:
     capabilities: frozenset[str] = frozenset()
     checkpoints: str = ""
     recipes: str = ""
+    objective: str = ""
     maturity: Maturity = "beta"
     api_version: int = API_VERSION
     citation: str = ""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SamplerConformance(ABC):
-    """What every sampler must do. Give ``make``.
+    """What every sampler must do. Give ``make``; ``proposal`` and ``failing`` where it is not for any proposal.
 
     The target is a Gaussian on R^2, narrower than the proposal, whose log Z and mean energy are known.
 
@@ -43,6 +43,14 @@ class SamplerConformance(ABC):
     def make(self) -> Sampler:
         """The sampler."""
 
+    def proposal(self) -> Proposal:
+        """A density on R^2 that the sampler can use, wider than the target."""
+        return GaussianProposal(Gaussian(GaussianConfig()))
+
+    def failing(self) -> Proposal:
+        """The same, but draws whose index is a multiple of 3 fail."""
+        return _Failing(Gaussian(GaussianConfig()))
+
     def _draw(
         self,
         target: Target,
@@ -53,7 +61,7 @@ class SamplerConformance(ABC):
     ) -> Ensemble:
         keys = SampleKeys.range(seed, "sampler", start, self.block if stop is None else stop)
         with torch.no_grad():
-            return self.make().sample_block(proposal or _proposal(), target, keys)
+            return self.make().sample_block(proposal or self.proposal(), target, keys)
 
     def _estimates(self) -> tuple[list[float], list[float]]:
         """log Z and mean energy of each block."""
@@ -88,7 +96,7 @@ class SamplerConformance(ABC):
         if ensemble.base_log_weights is not None or ensemble.parent is not None:
             return
         with torch.no_grad():
-            exact = _proposal().log_prob(torch.from_numpy(ensemble.positions).double(), plane()).log_q.numpy()
+            exact = self.proposal().log_prob(torch.from_numpy(ensemble.positions).double(), plane()).log_q.numpy()
         assert np.abs(exact - ensemble.log_q)[ensemble.valid].max() < 1e-4
 
     def test_log_z_is_right(self) -> None:
@@ -125,7 +133,7 @@ class SamplerConformance(ABC):
 
     def test_draws_that_fail_are_invalid(self) -> None:
         """A draw whose status is not good never gets a weight, whatever its numbers are."""
-        ensemble = self._draw(_bowl(), proposal=_Failing(Gaussian(GaussianConfig())))
+        ensemble = self._draw(_bowl(), proposal=self.failing())
         assert ensemble.attempted == self.block
         assert ensemble.valid.any()
         if not self.make().coupled:
@@ -135,10 +143,6 @@ class SamplerConformance(ABC):
 
 def _bowl() -> Bowl:
     return Bowl(plane(), ThermodynamicState(300.0))
-
-
-def _proposal() -> Proposal:
-    return GaussianProposal(Gaussian(GaussianConfig()))
 
 
 class _Cliff(Bowl):

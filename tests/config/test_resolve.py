@@ -118,6 +118,15 @@ def test_a_model_without_a_field_is_fitted_by_likelihood_and_sampled_in_large_bl
     assert chosen.objective["name"] == "flow-matching"
 
 
+def test_a_flow_by_its_own_name_takes_the_default_field_of_the_class_of_the_system():
+    for system, field in (("GF", "egnn"), ("double-well", "mlp")):
+        energy = "openmm" if system == "GF" else "double-well"
+        config = resolve(make_config({"system": system, "energy": energy, "model": "flow"}), {"system", "model"})
+        assert config.model["field"]["name"] == field
+        assert config.objective["name"] == "flow-matching"
+        assert resolve(config) == config
+
+
 def test_the_installed_defaults_resolve_to_complete_references():
     config = resolve(make_config({}), needs=["model", "energy", "sampler", "dynamics", "objective"])
     registry = get_registry()
