@@ -9,6 +9,7 @@ import numpy as np
 
 from tbg_core.contracts.system import Euclidean
 from tbg_core.observables.parse import parse_observable
+from tbg_core.storage.atomic import read_json
 from tbg_core.storage.shards import ShardStore
 from tbg_paths.chains import make_moves
 from tbg_paths.committor import Committor
@@ -16,10 +17,9 @@ from tbg_paths.config import PathSettings, elementary
 from tbg_paths.grid import GridPaths
 from tbg_paths.measures import Ensemble, least_effective, over_chains
 from tbg_paths.regions import Region, parse_region, shown
-from tbg_paths.run import CHAINS, COMMITTOR, seconds_of, stored_paths
+from tbg_paths.run import CHAINS, COMMITTOR, MAP, seconds_of, stored_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from tbg_core.contracts.energy import Target
@@ -87,6 +87,7 @@ class Analysis:
         counts: What each did.
         committor: Outcomes of trajectories; None where there are none.
         committor_cvs: Values of the observables at their states [n, 2].
+        map_errors: Of sets with latent moves: see :meth:`tbg_paths.state.PathSpace.map_error`.
         exact: Exact results for toys in one or two dimensions with overdamped dynamics; None otherwise.
         exact_committor: Of the states of ``committor`` where it is known exactly [n].
     """
@@ -99,6 +100,7 @@ class Analysis:
     counts: dict[str, Counts]
     committor: Committor | None
     committor_cvs: np.ndarray
+    map_errors: dict[str, float]
     exact: GridPaths | None
     exact_committor: np.ndarray | None
 
@@ -129,6 +131,7 @@ class Analysis:
         per = 1000.0 / max(counts.energies, 1)
         return {
             "acceptance": counts.acceptance,
+            "log_det_rms_error": self.map_errors.get(name),
             "by_move": counts.by_move,
             "moves_per_chain": counts.moves,
             "paths_stored": int(np.prod(ensemble.cvs.shape[:2])),
@@ -183,6 +186,7 @@ def analyse(out: Path, settings: PathSettings, target: Target) -> Analysis:
         {name: Counts.of(out, name, settings) for name in paths},
         committor,
         np.stack([first(states), second(states)], axis=1) if parts else np.zeros((0, 2)),
+        {name: read_json(path)["log_det_rms"] for name in paths if (path := out / MAP / f"{name}.json").is_file()},
         exact,
         exact.at(states, exact.committor()) if exact is not None and parts else None,
     )
@@ -201,13 +205,6 @@ def _grid(
     if np.prod([len(axis) for axis in axes]) > _LARGEST_GRID:
         return None
     return GridPaths(target, start, end, settings.timestep / settings.friction, *axes)
-
-
-def histogram(values: np.ndarray, bins: np.ndarray, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Density of values [C, ...] in bins and its standard error over chains."""
-    counts = np.stack([np.histogram(row, bins, density=True)[0] for row in values])
-    mean: Callable[[np.ndarray], np.ndarray] = lambda rows: rows.mean(axis=0)  # noqa: E731 - named for its type
-    return over_chains(mean, counts, seed=seed)
 
 
 def _grand_mean(values: np.ndarray) -> np.ndarray:

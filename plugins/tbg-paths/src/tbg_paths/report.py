@@ -182,12 +182,14 @@ def _method(analysis: Analysis) -> str:
         if settings.dynamics == "langevin"
         else "overdamped Langevin dynamics by Euler-Maruyama"
     )
+    errors = [f"{error:.1g} ({name})" for name, error in analysis.map_errors.items() if error is not None]
+    volumes = f" Error of the volumes per frame, there and back, in nats: {', '.join(errors)}." if errors else ""
     return (
         f"The ensemble of paths of {settings.frames} frames that begin in A and end in B, with the Boltzmann density "
         f"of the first frame times the transition densities of {inertia}. Every trial is accepted by the exact "
         "Metropolis-Hastings ratio: for latent moves with the change of volume of every frame that moved, for "
         "shooting with the densities of both directions of time. A rejected trial counts the current path once more. "
-        f"Step sizes were adapted in the first {settings.burn_in} moves and frozen since."
+        f"Step sizes were adapted in the first {settings.burn_in} moves and frozen since.{volumes}"
     )
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tbg_core.contracts.proposal import Proposal
     from tbg_core.pipeline.progress import Progress
 
-CHAINS, COSTS, SYSTEM, COMMITTOR = "chains", "costs", "system.json", "committor"
+CHAINS, COSTS, MAP, SYSTEM, COMMITTOR = "chains", "costs", "map", "system.json", "committor"
 RELAXATION: Final = "relaxation"
 """Name of the chains that make the first, straight paths typical, from which all sets of moves then begin."""
 _STATE, _STEPS, _TRIALS = "state.", "steps.log", "steps.trials"
@@ -114,6 +114,8 @@ def sample_paths(
                 state = _sample_group(space, begun, group, config, settings, out, progress)
                 if group.name == RELAXATION:
                     begun = state
+                elif state.mapped.any():
+                    write_json(out / MAP / f"{group.name}.json", {"log_det_rms": space.map_error(state)})
             _measure_committors(space, config, settings, out, progress)
     return out
 
