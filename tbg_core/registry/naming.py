@@ -32,6 +32,7 @@ _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "tbg-torchdiffeq": {"integrator": ("torchdiffeq",)},
     "tbg-solvers": {"integrator": ("euler", "heun", "rk4", "dopri5")},
     "tbg-openmm": {"energy": ("openmm",), "dynamics": ("engine", "openmm"), "system": ("peptide", "pdb")},
+    "tbg-paths": {},
     "tbg-toys": {
         "system": ("toy",),
         "energy": ("double-well", "mueller-brown", "gaussian-mixture"),
