@@ -118,9 +118,9 @@ def _frozen(module: nn.Module) -> Iterator[None]:
     """No gradient flows into the weights from what is computed inside; what was computed before is not touched."""
     trained = [p for p in module.parameters() if p.requires_grad]
     for p in trained:
-        p.requires_grad_(requires_grad=False)
+        p.requires_grad = False
     try:
         yield
     finally:
         for p in trained:
-            p.requires_grad_()
+            p.requires_grad = True

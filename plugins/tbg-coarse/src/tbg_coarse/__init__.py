@@ -1,0 +1,1 @@
+"""Free energies of coarse coordinates: a conditional density of the fine ones, and active learning."""
