@@ -9,7 +9,6 @@ import torch
 
 from tbg_core.config.load import make_config, read_mapping
 from tbg_core.config.resolve import resolve
-from tbg_core.config.run_config import RunConfig
 from tbg_core.ensemble import Ensemble
 from tbg_core.ensemble.files import from_arrays
 from tbg_core.ensemble.validity import Validity
@@ -17,7 +16,7 @@ from tbg_core.pipeline.components import bind_target, build_system, describe_tar
 from tbg_core.pipeline.finish import StageClock, finish, label_run, started
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
 from tbg_core.pipeline.sample import SHARDS
-from tbg_core.pipeline.stages import stage_content
+from tbg_core.pipeline.stages import STAGES, stage_content
 from tbg_core.pipeline.workers import single_thread
 from tbg_core.storage.shards import ShardStore
 
@@ -39,7 +38,8 @@ def reweight(run: Path, changes: dict[str, Any], out: Path, *, resume: bool, pro
         resume: Complete a reweighting begun there.
         progress: Told of every shard.
     """
-    known = {k: v for k, v in read_mapping(run / "config.yaml").items() if k in RunConfig.model_fields}
+    # What made the model and its data is settled: dynamics that cannot integrate the new energy do not matter.
+    known = {k: v for k, v in read_mapping(run / "config.yaml").items() if k in STAGES["sample"]}
     source = read_provenance(run)
     if known.get("temperature_K") is None and _name(changes.get("energy")) not in {None, _name(known.get("energy"))}:
         # The temperature stays that of the run: each energy may have another default.

@@ -111,3 +111,13 @@ def test_another_energy_keeps_the_temperature_of_the_run(tiny_run, tmp_path):
     assert "temperature_K: null" in config
     (run / "config.yaml").write_text(config.replace("name: double-well", "name: of-before", 1))
     assert redo(run, {"energy": energy}, tmp_path / "other").temperature_K == 350.0
+
+
+def test_dynamics_that_cannot_integrate_the_new_energy_do_not_matter(tiny_run, tmp_path):
+    """The configuration of a whole run names them; a reweighting simulates nothing."""
+    pytest.importorskip("tbg_openmm")
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run.samples, run)
+    with (run / "config.yaml").open("a") as file:
+        file.write("dynamics: {name: engine}\n")
+    redo(run, {"energy": {"name": "double-well", "tilt": -2.0}}, tmp_path / "out")
