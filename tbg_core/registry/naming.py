@@ -32,6 +32,13 @@ _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "tbg-torchdiffeq": {"integrator": ("torchdiffeq",)},
     "tbg-solvers": {"integrator": ("euler", "heun", "rk4", "dopri5")},
     "tbg-openmm": {"energy": ("openmm",), "dynamics": ("engine", "openmm"), "system": ("peptide", "pdb")},
+    "tbg-nonequilibrium": {
+        "sde": ("euler-maruyama", "stochastic-heun"),
+        "proposal": ("diffusion",),
+        "field": ("mixture-velocity",),
+        "objective": ("denoising-score-matching",),
+        "sampler": ("path-weights",),
+    },
     "tbg-paths": {},
     "tbg-toys": {
         "system": ("toy",),

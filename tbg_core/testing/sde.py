@@ -26,6 +26,10 @@ def _relax(t: Tensor, x: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG001
     return -_PULL * (1.0 + t).view(-1, *(1,) * (x.ndim - 1)) * x
 
 
+def _free(t: Tensor, x: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG001
+    return 0.0 * x
+
+
 def _ramp(t: float, dw: Tensor) -> Tensor:
     """Noise that grows with time, and is correlated between the two coordinates."""
     return (1.0 + t) * torch.stack([dw[:, 0], 0.6 * dw[:, 0] + 0.8 * dw[:, 1]], dim=1)
@@ -130,14 +134,14 @@ class SdeConformance(ABC):
             "midpoint": stratonovich(lambda t, x: x),  # noqa: ARG005
         }
         x0 = torch.zeros(self.samples, 2, dtype=torch.float64)
-        found = self.make().integrate(_relax, _root_two, x0, 0.0, 1.0, _keys(self.samples), both).accumulators
+        found = self.make().integrate(_free, _root_two, x0, 0.0, 1.0, _keys(self.samples), both).accumulators
         gap = found["midpoint"] - found["ito"]
-        assert abs(float(gap.mean()) - 2.0) < 5 * float(gap.std()) / math.sqrt(self.samples) + 5 * self.tolerance
+        assert abs(float(gap.mean()) - 2.0) < 5 * float(gap.std()) / math.sqrt(self.samples)
 
     def test_wiener_increments_are_what_drives_it(self) -> None:
         """Without drift the state moves by them; they are normal, of variance |dt|, in their own order."""
         solution = self.make().integrate(
-            lambda t, x, rows: 0 * x,  # noqa: ARG005
+            _free,
             _root_two,
             torch.zeros(self.samples, 2, dtype=torch.float64),
             1.0,

@@ -1,0 +1,1 @@
+"""Diffusion models as proposals, and the thermodynamics of what they do."""
