@@ -26,6 +26,8 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg train --data data/gf --checkpoint runs/t/checkpoint    fine-tune
 
+  tbg train --data dipeptides --device cpu --devices 2    two processes
+
   tbg train --data data/nma --out runs/train-nma --resume    go on
 
 The checkpoint is the folder [b]checkpoint[/b] in --out: give it to [b]tbg run --checkpoint[/b]."""
@@ -49,6 +51,16 @@ Steps = Annotated[
     typer.Option("--steps", min=1, metavar="N", help="Optimiser steps.", show_default="4000", rich_help_panel=o.STATE),
 ]
 
+Devices = Annotated[
+    int,
+    typer.Option(
+        "--devices",
+        min=1,
+        metavar="N",
+        help="Share each batch among so many devices; on a CPU, processes.",
+        rich_help_panel=o.MACHINE,
+    ),
+]
 Start = Annotated[
     Path | None,
     typer.Option(
@@ -75,6 +87,7 @@ def train(
     out: o.TrainedOut = None,
     resume: o.Resume = False,
     device: o.Device = "auto",
+    devices: Devices = 1,
     threads: o.Threads = None,
     max_memory: o.MaxMemory = None,
     quiet: o.Quiet = False,
@@ -97,6 +110,7 @@ def train(
         out=out,
         resume=resume,
         device=device,
+        devices=devices,
         threads=cores,
         progress=make_progress(quiet=quiet),
     )

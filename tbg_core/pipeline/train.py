@@ -37,6 +37,7 @@ def train(
     *,
     resume: bool,
     device: str = "auto",
+    devices: int = 1,
     threads: int = 1,
     checkpoint: Path | None = None,
     progress: Progress,
@@ -50,7 +51,8 @@ def train(
         out: Folder of the training run; the checkpoint is ``out/checkpoint``.
         resume: Go on from the last saved training state.
         device: Where to train.
-        threads: CPU threads; with one, a resumed run repeats an uninterrupted one bitwise.
+        devices: How many such devices; each has a process, and its share of every batch.
+        threads: CPU threads; with one, and one device, a resumed run repeats an uninterrupted one bitwise.
         checkpoint: Start from these weights instead of random ones (fine-tuning).
         progress: Told of every step.
     """
@@ -78,7 +80,7 @@ def train(
             proposal.fit_constants(training.systems, [f.drawn() for f in training.frames])
         else:
             start.load_into(proposal)
-        trainer = Trainer(settings, config.seed, out, device)
+        trainer = Trainer(settings, config.seed, out, device, devices)
         # The loop may compile or move the model; the checkpoint is written from a clean copy.
         clean = copy.deepcopy(proposal)
         average = trainer.fit(

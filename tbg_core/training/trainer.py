@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import math
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
 from tbg_core.errors import NumericalError, StorageError
@@ -16,6 +18,7 @@ from tbg_core.randomness import SampleKeys
 from tbg_core.storage.atomic import write_text
 from tbg_core.training.ema import WeightAverage
 from tbg_core.training.schedule import scheduled_rate
+from tbg_core.training.several import fit_on_several
 from tbg_core.training.state import load_state, save_state
 
 if TYPE_CHECKING:
@@ -77,14 +80,21 @@ class Trainer:
         seed: The user's seed.
         folder: Where training state and loss log go.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
-        devices: Number of devices.
+        devices: Number of devices; on a CPU, of processes.
     """
 
     def __init__(
         self, settings: TrainingSettings, seed: int, folder: Path, device: str = "auto", devices: int = 1
     ) -> None:
-        self.settings, self.seed, self.folder = settings, seed, folder
-        self.fabric = Fabric(accelerator=device, devices=devices, precision=settings.precision)
+        self.settings, self.seed, self.folder, self.devices = settings, seed, folder, devices
+        # A batch need not use every parameter: the density of a molecule without rings has none of a ring.
+        several = DDPStrategy(start_method="spawn", find_unused_parameters=True)
+        self.fabric = Fabric(
+            accelerator=device,
+            devices=devices,
+            precision=settings.precision,
+            strategy=several if devices > 1 else "auto",
+        )
 
     def fit(
         self,
@@ -99,6 +109,23 @@ class Trainer:
         Raises:
             NumericalError: If the loss becomes non-finite; the last saved state is kept.
         """
+        fit = partial(self._fit, proposal, objective, training, validation)
+        if self.devices == 1:
+            return fit(progress)
+        threads = max(1, torch.get_num_threads() // self.devices)
+        fit_on_several(self.fabric, fit, proposal, progress, threads)
+        average = WeightAverage(proposal, self.settings.ema_decay)
+        load_state(self.folder, proposal, _optimizer(proposal, self.settings), average)
+        return average
+
+    def _fit(
+        self,
+        proposal: Proposal,
+        objective: Objective,
+        training: TrainingData,
+        validation: TrainingData | None,
+        progress: Progress,
+    ) -> WeightAverage:
         settings = self.settings
         average = WeightAverage(proposal, settings.ema_decay)
         optimizer = _optimizer(proposal, settings)
@@ -154,14 +181,16 @@ class Trainer:
     def _backward(self, loss_module: _FabricModule, x: Tensor, draw: _Draw) -> float:
         """Adds the gradient of the mean loss of a batch, a part of it at a time; returns that loss."""
         parts = torch.split(torch.arange(len(x), device=x.device), self.settings.rows_at_once or len(x))
-        value = 0.0
+        # Devices average their gradients, and their shares of a batch may differ by a row.
+        whole = self.settings.batch_size / self.fabric.world_size
+        value = torch.zeros((), device=x.device)
         for part in parts:
             # Several devices exchange gradients once for each step, with the last part.
             with self.fabric.no_backward_sync(loss_module, enabled=part is not parts[-1]):
-                loss = loss_module(x[part], draw.select(part)) * (len(part) / len(x))
+                loss = loss_module(x[part], draw.select(part)) * (len(part) / whole)
                 self.fabric.backward(loss)
-            value += float(loss.detach())
-        return value
+            value += loss.detach()
+        return self._mean(value)
 
     def _draw(self, data: TrainingData, step: int, stream: str) -> tuple[Tensor, _Draw]:
         """This device's share of a batch."""
@@ -179,8 +208,12 @@ class Trainer:
         """Loss on held-out frames with the same frames, times and noise at every call."""
         if validation is None:
             return None
-        losses = [float(loss_module(*self._draw(validation, draw, "validation"))) for draw in range(2)]
-        return sum(losses) / len(losses)
+        losses = [loss_module(*self._draw(validation, draw, "validation")) for draw in range(2)]
+        return self._mean(torch.stack(losses).mean())
+
+    def _mean(self, value: Tensor) -> float:
+        """Over the devices, so that all of them go on, or fail, together."""
+        return float(cast("Tensor", self.fabric.all_reduce(value, reduce_op="mean")))
 
     def _log(self, step: int, loss: float, held_out: float | None, seconds: float) -> None:
         if not self.fabric.is_global_zero:
@@ -203,7 +236,7 @@ class Trainer:
     def _truncate_log(self, step: int) -> None:
         """Drops log lines after the state that training goes on from, and one that was cut short."""
         path = self.folder / LOG
-        if path.exists():
+        if self.fabric.is_global_zero and path.exists():
             # Lines are appended, not replaced: a process that is killed may leave an empty file or half a line.
             lines = path.read_bytes().decode("utf-8", "replace").splitlines(keepends=True)
             whole = [line.strip() for line in lines if line.endswith("\n") and line.count(",") == len(_COLUMNS) - 1]

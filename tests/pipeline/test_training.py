@@ -43,13 +43,13 @@ class StopsAt(NullProgress):
 def fit(tiny, tiny_run, tmp_path):
     """Trains the tiny model in a folder; returns averaged weights, last weights and the log without its times."""
 
-    def run(folder, progress=None, objective="flow-matching", **training):
+    def run(folder, progress=None, objective="flow-matching", devices=1, **training):
         config = tiny(training=training, objective=objective)
         frames, held_out = load_data(tiny_run.simulation)[0].split(0.1)
         torch.manual_seed(0)  # noqa: TID251 - as the pipeline does
         proposal = build_proposal(adapt_model(config, [frames.system]), config)
         proposal.prepare_training(torch.from_numpy(frames.positions[:]))
-        trainer = Trainer(config.training, config.seed, tmp_path / folder, "cpu")
+        trainer = Trainer(config.training, config.seed, tmp_path / folder, "cpu", devices)
         data = (TrainingData([frames]), TrainingData([held_out]))
         average = trainer.fit(proposal, build_objective(config), *data, progress or NullProgress())
         lines = (tmp_path / folder / LOG).read_text().splitlines()
@@ -106,6 +106,36 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(fit):
     )
     for name, value in whole[1].items():
         assert torch.allclose(parts[1][name], value, rtol=1e-3, atol=1e-6), name
+
+
+class Notes(NullProgress):
+    """Counts steps."""
+
+    steps = 0
+
+    @contextmanager
+    def stage(self, name, *, total=None, unit=""):
+        yield self
+
+    def advance(self, n=1, *, note=""):
+        self.steps += n
+
+
+def test_two_processes_train_as_one_does(fit):
+    settings = {"objective": "maximum-likelihood", "steps": 4, "batch_size": 9, "log_every": 2}
+    one, notes = fit("one", **settings), Notes()
+    two = fit("two", notes, devices=2, **settings)
+    assert notes.steps == 4
+    assert [line[0] for line in two[2]] == [line[0] for line in one[2]] == ["step", "2", "4"]
+    assert [float(line[1]) for line in two[2][1:]] == pytest.approx([float(line[1]) for line in one[2][1:]], rel=1e-5)
+    for k in (0, 1):  # averaged and last weights
+        for name, value in one[k].items():
+            assert torch.allclose(two[k][name], value, rtol=1e-3, atol=1e-6), name
+
+
+def test_an_error_in_several_processes_is_the_one_that_it_is_in_one(fit):
+    with pytest.raises(NumericalError, match=r"training loss became .* at step"):
+        fit("two", devices=2, learning_rate=1e30, gradient_clip=None)
 
 
 def test_a_loss_that_is_not_finite_ends_the_job_and_keeps_the_last_state(fit):
