@@ -15,7 +15,7 @@ from tbg_coarse.grid import GridDensity
 def disturbed(**sizes):
     config = CoarseConfig(cvs=("x:0",), width=16, periodic=False, **sizes)
     with torch.random.fork_rng():
-        torch.manual_seed(1)
+        torch.manual_seed(1)  # noqa: TID251 - torch initialises weights from its global generator
         density = FineDensity(config)
         for weight in density.parameters():
             weight.data += 0.3 * torch.randn_like(weight)

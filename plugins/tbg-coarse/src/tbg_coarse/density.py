@@ -88,7 +88,8 @@ class FineDensity(nn.Module):
         mixed = torch.linalg.solve_triangular(matrix, white.unsqueeze(-1), upper=False, unitriangular=True)[..., 0]
         noise, log_slope = spline.inv.call_and_ladj(mixed * torch.exp(-width))
         normal = -0.5 * (noise.square() + _LOG_2PI).sum(1)
-        return total + normal + (log_slope - width).sum(1) - self._log_factor
+        log_q: Tensor = total + normal + (log_slope - width).sum(1) - self._log_factor
+        return log_q
 
     def sample(self, coarse: Tensor, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rotors [B, T], stiff coordinates [B, D] and log q [B], from uniform [B, T] and normal variates [B, D]."""
