@@ -161,7 +161,8 @@ def rings(neighbours: Neighbours) -> tuple[tuple[int, ...], ...]:
     graph = nx.Graph()
     graph.add_edges_from((i, j) for i, row in enumerate(neighbours) for j in row if i < j)
     found = []
-    for cycle in nx.minimum_cycle_basis(graph):
+    # Chains that end lead nowhere, and the search visits every atom for each ring.
+    for cycle in nx.minimum_cycle_basis(nx.k_core(graph, 2)):
         lowest = min(cycle)
         members = set(cycle)
         ordered = [lowest, min(j for j in neighbours[lowest] if j in members)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,16 +51,18 @@ def load_forcefield(files: Sequence[str], *, trust: bool = False) -> app.ForceFi
     Raises:
         EnergyError: Naming a file that is not bundled, or cannot be read.
     """
-    paths = []
-    for name in files:
-        if trust and Path(name).is_file():
-            paths.append(str(Path(name)))
-        else:
-            paths.append(str(bundled_file(name)))
+    from_outside = [trust and Path(name).is_file() for name in files]
+    paths = [name if outside else str(bundled_file(name)) for name, outside in zip(files, from_outside, strict=True)]
     try:
-        return app.ForceField(*paths)
+        return app.ForceField(*paths) if any(from_outside) else _bundled(*paths)
     except Exception as error:  # a file from outside can fail in any way
         raise EnergyError(f"The force field {', '.join(files)} cannot be read: {error}.") from error
+
+
+@lru_cache(maxsize=8)
+def _bundled(*paths: str) -> app.ForceField:
+    """OpenMM's own files, which do not change while a process runs; reading them takes half a second."""
+    return app.ForceField(*paths)
 
 
 def create_system(
