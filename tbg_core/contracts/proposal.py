@@ -56,6 +56,8 @@ class Proposal(nn.Module, ABC):
     """True if draws are differentiable functions of the weights, as the reverse Kullback-Leibler divergence needs."""
     biased: bool = False
     """True if log q is a stochastic estimate: weights are biased, ensembles made with it are marked."""
+    rigid_latents: ClassVar[int] = 0
+    """The last so many latent coordinates only turn the molecule as a whole; 0 where none do that alone."""
     batch_coupled: bool = False
     """True if a sample's numbers depend on its neighbours, by step control over the whole batch."""
 

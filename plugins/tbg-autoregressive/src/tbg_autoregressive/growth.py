@@ -15,6 +15,7 @@ from tbg_autoregressive.order import Torsion
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tbg_autoregressive.latent import LatentVariates
     from tbg_autoregressive.order import Block, Placement
     from tbg_autoregressive.plan import Plan, Topology
     from tbg_autoregressive.proposal import Autoregressive
@@ -44,6 +45,14 @@ class Variates:
         self.torsion_normal = normal[:, :n_blocks]
         self.residual_normal = normal[:, n_blocks:].unflatten(1, (n_atoms, 3))
 
+    def torsion(self, density: Torsions, k: int) -> Tensor:
+        """The torsion of block k [B, 1]."""
+        return density.sample(self.torsion_uniform[:, k : k + 1], self.torsion_normal[:, k : k + 1])
+
+    def residual(self, density: Residuals, rows: slice) -> Tensor:
+        """The residuals of a block [B, n, 3]."""
+        return density.sample(self.residual_uniform[:, rows], self.residual_normal[:, rows])
+
 
 class Growth:
     """The state of a growing batch.
@@ -52,10 +61,12 @@ class Growth:
         model: The density.
         topology: The molecule.
         plan: Its plan, stacked [1, ...].
-        variates: Random numbers.
+        variates: Random numbers, or latent ones.
     """
 
-    def __init__(self, model: Autoregressive, topology: Topology, plan: Plan, variates: Variates) -> None:
+    def __init__(
+        self, model: Autoregressive, topology: Topology, plan: Plan, variates: Variates | LatentVariates
+    ) -> None:
         self.model, self.topology, self.plan, self.variates = model, topology, plan, variates
         size, n = variates.residual_normal.shape[:2]
         self.atoms, self.placed, self.queries = (s.expand(size, -1, -1) for s in model.chemistry(plan))
@@ -76,16 +87,13 @@ class Growth:
         phi = self.log_p.new_zeros(len(self.y), 1)
         if block.free:
             torsions = Torsions.of(heads.torsion(context).double(), self.plan.fold[:, k : k + 1].double())
-            phi = torsions.sample(
-                self.variates.torsion_uniform[:, k : k + 1], self.variates.torsion_normal[:, k : k + 1]
-            )
+            phi = self.variates.torsion(torsions, k)
             self.log_p = self.log_p + torsions.log_prob(phi)[:, 0]
         index = torch.zeros(len(self.y), block.size, dtype=torch.int64, device=self.y.device)
         raw = heads.residuals(self.placed[:, rows], context, phi, index).double()
         density = Residuals.of(raw)
         stiff = self.plan.stiff[:, rows]
-        residual = density.sample(self.variates.residual_uniform[:, rows], self.variates.residual_normal[:, rows])
-        residual = residual.where(stiff, 0.0)
+        residual = self.variates.residual(density, rows).where(stiff, 0.0)
         scale = self.plan.scale.unflatten(1, (-1, 3))[:, rows].double()
         self.log_p = self.log_p + (density.log_prob(residual) - scale.log()).where(stiff, 0.0).sum((1, 2))
         self._solve(block, scale * residual)

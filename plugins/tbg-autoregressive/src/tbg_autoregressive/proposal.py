@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from tbg_autoregressive.coordinates import frames, gather, internals
-from tbg_autoregressive.densities import Residuals, Torsions
+from tbg_autoregressive import latent
+from tbg_autoregressive.coordinates import Internals, frames, gather, internals
+from tbg_autoregressive.densities import LOG_2PI, Residuals, Torsions
 from tbg_autoregressive.growth import Growth, Variates
 from tbg_autoregressive.network import Chemistry, Context, Heads, geometry
 from tbg_autoregressive.plan import CHUNK, Plan, Topology, stack
 from tbg_autoregressive.predictions import Predictions, row_sizes
 from tbg_core.contracts.field import Symmetry
 from tbg_core.contracts.integrator import Status
+from tbg_core.contracts.likelihood import Transport
 from tbg_core.contracts.proposal import Draws, Proposal
 from tbg_core.errors import ConfigError, UnsupportedSystemError
 from tbg_core.molecule import Molecule
@@ -41,6 +44,8 @@ class Autoregressive(Proposal):
     Attributes:
         predictions: Linear predictions of stiff coordinates.
     """
+
+    rigid_latents: ClassVar[int] = 3
 
     def __init__(self, config: AutoregressiveConfig) -> None:
         super().__init__()
@@ -150,6 +155,10 @@ class Autoregressive(Proposal):
             plans: Of the distinct molecules [M, ...].
             index: Which of them each row is of [B].
         """
+        return self._factors(x, plans, index).log_q()
+
+    def _factors(self, x: Tensor, plans: Plan, index: Tensor) -> _Factors:
+        """The conditional densities at x, and the coordinates that they are densities of."""
         statics = self.chemistry(plans)
         plan = plans.rows(index)
         y = gather(x, plan.order)
@@ -163,12 +172,8 @@ class Autoregressive(Proposal):
         context = self._context(blocks, self.context.keys(atoms, residual.to(atoms)), y.to(atoms), plan)
         phi = found.phi.gather(1, plan.first).where(plan.free, 0.0)
         torsions = Torsions.of(self.heads.torsion(context).to(y), plan.fold.to(y))
-        log_torsion = torsions.log_prob(phi).where(plan.free, 0.0).sum(1)
         raw = self.heads.residuals(placed, context, phi, plan.block).to(y)
-        log_stiff = Residuals.of(raw).log_prob(residual) - plan.scale.to(y).log().unflatten(1, (-1, 3))
-        log_stiff = log_stiff.where(plan.stiff, 0.0).sum((1, 2))
-        log_q = log_torsion + log_stiff - found.log_volume + plan.log_constant.to(y)
-        return log_q.masked_fill(~found.inside, -torch.inf)
+        return _Factors(plan, y, found, torsions, phi, Residuals.of(raw), residual)
 
     def _context(self, blocks: Tensor, keys: list[Tensor], y: Tensor, plan: Plan) -> Tensor:
         """Contexts of all blocks [B, K, d]."""
@@ -199,6 +204,39 @@ class Autoregressive(Proposal):
         return self._draws(x - x.mean(dim=1, keepdim=True), log_q)
 
     @override
+    def to_latent(self, x: Tensor, system: System, condition: Tensor | None = None) -> Transport:
+        """Standard normal variates z [B, 3 (N - 1)]: torsions, stiff coordinates, and last the orientation."""
+        plan, x = self.plan([system]), x.double()
+        f = self._factors(x, plan, torch.zeros(len(x), dtype=torch.int64, device=x.device))
+        free, stiff = plan.free[0], plan.stiff[0]
+        torsion = latent.normal_of_torsion(f.torsions, f.phi)[:, free]
+        residual = latent.normal_of_residual(f.residuals, f.residual)[:, stiff]
+        z = torch.cat([torsion, residual, latent.normal_of_axes(latent.root_axes(f.y).mT)], dim=1)
+        return _transport(z, f.log_q() - self.latent_log_prob(z, system))
+
+    @override
+    def from_latent(self, z: Tensor, system: System, condition: Tensor | None = None) -> Transport:
+        plan, topology = self.plan([system]), self.topology(system)
+        z, free, stiff = z.double(), plan.free[0], plan.stiff[0]
+        blocks = int(free.sum())
+        torsion_normal = z.new_zeros(len(z), len(free))
+        torsion_normal[:, free] = z[:, :blocks]
+        residual_normal = z.new_zeros(len(z), *stiff.shape)
+        residual_normal[:, stiff] = z[:, blocks:-3]
+        y, log_p = Growth(self, topology, plan, latent.LatentVariates(torsion_normal, residual_normal)).run()
+        rows = plan.rows(torch.zeros(len(y), dtype=torch.int64, device=y.device))
+        volume = internals(y, rows)
+        log_q = (log_p - volume.log_volume + rows.log_constant).masked_fill(~volume.inside, -torch.inf)
+        turned = y @ (latent.axes_of_normal(z[:, -3:]) @ latent.root_axes(y)).mT
+        x = gather(turned, rows.place)
+        return _transport(x - x.mean(dim=1, keepdim=True), self.latent_log_prob(z, system) - log_q)
+
+    @override
+    def latent_log_prob(self, z: Tensor, system: System, condition: Tensor | None = None) -> Tensor:
+        """Log-density of independent standard normal variates."""
+        return -0.5 * (z.double().square() + LOG_2PI).sum(dim=1)
+
+    @override
     def reference(self, integrator: Integrator) -> Autoregressive:
         """The same density with its network in float64; no equation is to be solved."""
         better = Autoregressive(self.config.model_copy(update={"dtype": "float64"}))
@@ -227,6 +265,39 @@ class Autoregressive(Proposal):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._stacks.clear()
         return self
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """Conditional densities of B conformations and where they are evaluated."""
+
+    plan: Plan
+    y: Tensor
+    found: Internals
+    torsions: Torsions
+    phi: Tensor
+    residuals: Residuals
+    residual: Tensor
+
+    def log_q(self) -> Tensor:
+        """Their product [B]; -inf off the support."""
+        plan = self.plan
+        log_torsion = self.torsions.log_prob(self.phi).where(plan.free, 0.0).sum(1)
+        log_stiff = self.residuals.log_prob(self.residual) - plan.scale.to(self.residual).log().unflatten(1, (-1, 3))
+        log_stiff = log_stiff.where(plan.stiff, 0.0).sum((1, 2))
+        log_q = log_torsion + log_stiff - self.found.log_volume + plan.log_constant.to(self.residual)
+        return log_q.masked_fill(~self.found.inside, -torch.inf)
+
+
+def _transport(x: Tensor, log_det: Tensor) -> Transport:
+    good = torch.isfinite(log_det) & torch.isfinite(x).flatten(1).all(1)
+    return Transport(
+        x=x,
+        log_det=log_det,
+        log_det_err=torch.zeros_like(log_det),
+        status=torch.where(good, int(Status.OK), int(Status.NONFINITE)),
+        evaluations=torch.ones(len(x), dtype=torch.int64, device=x.device),
+    )
 
 
 def _molecule(system: System) -> Molecule:

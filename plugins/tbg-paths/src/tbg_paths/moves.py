@@ -77,6 +77,8 @@ class LatentMove(Move):
             rows = slice(first, first + len(factor))
             kicks[chain, rows] = np.tensordot(factor, generator.standard_normal((len(factor), *latent)), axes=1)
             moved[chain, rows] = True
+        if space.proposal is not None and space.proposal.rigid_latents:
+            kicks[..., -space.proposal.rigid_latents :] = 0.0  # a frame turned by itself is no better path
         paths = space.with_latent(paths, moved)
         z = paths.z + step * torch.from_numpy(kicks)
         x, u, g, log_det = paths.x.clone(), paths.u.clone(), paths.g.clone(), paths.log_det.clone()
