@@ -14,7 +14,7 @@ CORE: Final = "tbg-core"
 _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     CORE: {
         "prior": ("mean-free-gaussian", "gaussian", "harmonic"),
-        "likelihood": ("augmented", "quadrature", "hutchinson"),
+        "likelihood": ("augmented", "quadrature", "discrete", "hutchinson"),
         "proposal": ("flow",),
         "objective": ("flow-matching", "maximum-likelihood", "reverse-kl"),
         "sampler": ("importance", "smc", "independence-metropolis"),

@@ -1,0 +1,214 @@
+"""All that ``tbg thermo`` computes of one process: entropies, theorems, rates, potential, times, collapse."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from tbg_core.randomness import SampleKeys
+from tbg_nonequilibrium.config import EulerMaruyamaConfig, StochasticHeunConfig
+from tbg_nonequilibrium.fluctuations import DetailedTheorem, IntegralTheorem, detailed_theorem, integral_theorem
+from tbg_nonequilibrium.franz_parisi import FranzParisi, franz_parisi
+from tbg_nonequilibrium.landscape import instability_time, measured_speciation, phase, potential, speciation_time
+from tbg_nonequilibrium.mixture import Mixture
+from tbg_nonequilibrium.process import forward, generative
+from tbg_nonequilibrium.rates import Rates, rates_by_quadrature, rates_of_samples
+from tbg_nonequilibrium.steps import EulerMaruyama, StochasticHeun
+from tbg_nonequilibrium.thermodynamics import AlongTime, along_time, borrowed, entropies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from tbg_nonequilibrium.process import Diffused
+
+COLLAPSE_TIMES = (0.42, 0.015, 0.01)
+"""Times at which the paper plots the Franz-Parisi potential."""
+_LANDSCAPE_TIMES = (2.0, 1.0, 0.5, 0.25, 0.1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to compute.
+
+    Attributes:
+        trajectories: Trajectories of each process.
+        steps: Steps of each trajectory.
+        time: Time T at which noise is reached.
+        seed: The user's seed.
+        method: ``euler-maruyama`` or ``stochastic-heun``.
+    """
+
+    trajectories: int = 10_000
+    steps: int = 1000
+    time: float = 10.0
+    seed: int = 0
+    method: str = "stochastic-heun"
+
+
+@dataclass
+class Direction:
+    """One process: ``forward`` or ``generative``.
+
+    Attributes:
+        name: Which.
+        total: dS_tot of its trajectories [n].
+        integral: The integral fluctuation theorem.
+        detailed: The detailed one, against the conjugate process.
+        along: Mean entropies along time.
+        failed: Trajectories that were lost.
+    """
+
+    name: str
+    total: NDArray[np.float64]
+    integral: IntegralTheorem
+    detailed: DetailedTheorem
+    along: AlongTime
+    failed: int
+
+
+@dataclass
+class Study:
+    """The results, for the page and for JSON."""
+
+    name: str
+    plan: Plan
+    directions: list[Direction]
+    borrowed: IntegralTheorem
+    rates: Rates
+    speciation: float
+    known: dict[str, Any] = field(default_factory=dict)
+    axis: NDArray[np.float64] | None = None
+    landscape: dict[float, NDArray[np.float64]] = field(default_factory=dict)
+    collapse: list[FranzParisi] = field(default_factory=list)
+
+    def numbers(self) -> dict[str, Any]:
+        """Plain data, for ``thermo.json``."""
+        return {
+            "process": self.name,
+            "trajectories": self.plan.trajectories,
+            "steps": self.plan.steps,
+            "time": self.plan.time,
+            "method": self.plan.method,
+            "seed": self.plan.seed,
+            "directions": {
+                d.name: {
+                    "integral": _plain(d.integral),
+                    "detailed": d.detailed.to_dict(),
+                    "along_time": _plain(d.along),
+                    "failed": d.failed,
+                }
+                for d in self.directions
+            },
+            "score_test": _plain(self.borrowed),
+            "rates": {**_plain(self.rates), "flux_turns": self.rates.flux_turns},
+            "speciation_measured": self.speciation,
+            "known": self.known,
+            "franz_parisi": [{**_plain(f), "inflections": f.inflections} for f in self.collapse],
+        }
+
+
+def study(p: Diffused, plan: Plan, advance: Callable[[str], None]) -> Study:
+    """Everything, for a mixture in closed form or a learned process.
+
+    Args:
+        p: The process.
+        plan: How much of it.
+        advance: Told the name of each of the :data:`STEPS` steps when it is done.
+    """
+    integrator = (
+        EulerMaruyama(EulerMaruyamaConfig(steps=plan.steps))
+        if plan.method == "euler-maruyama"
+        else StochasticHeun(StochasticHeunConfig(steps=plan.steps))
+    )
+    keep = max(1, plan.steps // 50)
+    rows = None if isinstance(p, Mixture) else min(plan.trajectories, 500)
+    directions, states = [], None
+    for process in (forward(p, plan.time), generative(p, plan.time)):
+        keys = SampleKeys.range(plan.seed, f"thermo/{process.name}", 0, plan.trajectories)
+        found = entropies(process, integrator, keys, keep=keep)
+        advance(f"{process.name} trajectories")
+        mirror = entropies(process.conjugate, integrator, keys.child("conjugate"))
+        advance(f"conjugate of the {process.name} process")
+        way = found.trajectory
+        assert way is not None  # noqa: S101 - it was asked for
+        states = way if states is None else states
+        directions.append(
+            Direction(
+                process.name,
+                found.total,
+                integral_theorem(found.total),
+                detailed_theorem(found.total, mirror.total),
+                along_time(p, way, rows=rows),
+                found.failed,
+            )
+        )
+        advance(f"entropies along the {process.name} process")
+    keys = SampleKeys.range(plan.seed, "thermo/score", 0, plan.trajectories)
+    test = integral_theorem(borrowed(p, plan.time, integrator, keys).total)
+    advance("test of the score")
+    assert states is not None  # noqa: S101 - set by the forward process
+    result = Study(p.name, plan, directions, test, _rates(p, plan, states), _speciation(p, keys))
+    advance("rates and speciation")
+    _closed_forms(result, p, plan)
+    advance("landscape and collapse")
+    return result
+
+
+STEPS = 9
+"""Steps of :func:`study`."""
+
+
+def _rates(p: Diffused, plan: Plan, states: Any) -> Rates:
+    """By quadrature where the density is cheap, else over the forward trajectories."""
+    if isinstance(p, Mixture) and len(p.means[0]) <= 2:
+        return rates_by_quadrature(p, np.geomspace(0.01, min(plan.time, 5.0), 60).tolist())
+    chosen = [k for k, t in enumerate(states.times.tolist()) if p.starts < t <= 5.0][:: max(1, len(states.times) // 20)]
+    count = min(plan.trajectories, 500)
+    return rates_of_samples(p, [float(states.times[k]) for k in chosen], [states.x[k, :count] for k in chosen])
+
+
+def _speciation(p: Diffused, keys: SampleKeys) -> float:
+    """Where the potential above the middle of the data splits."""
+    few = SampleKeys(keys.seed, "thermo/middle", keys.index[:1000])
+    centre = torch.zeros(p.event_shape, dtype=torch.float64) if isinstance(p, Mixture) else p.data(few).mean(0)
+    return measured_speciation(p, centre)
+
+
+def _closed_forms(result: Study, p: Diffused, plan: Plan) -> None:
+    """What is known of the symmetric mixture, the potential in one dimension, and the Franz-Parisi potential."""
+    if len(p.event_shape) == 1 and p.event_shape[0] == 1:
+        axis = torch.linspace(-4.0, 4.0, 161, dtype=torch.float64)
+        result.axis = axis.numpy()
+        for t in _LANDSCAPE_TIMES:
+            u = potential(p, t, axis.unsqueeze(1)).numpy()
+            result.landscape[t] = u - u[len(u) // 2]
+    if not isinstance(p, Mixture):
+        return
+    mu, s = float(p.means[0].norm()), float(p.sigmas[0])
+    symmetric = len(p.weights) == 2 and bool(torch.allclose(p.means[0], -p.means[1]))
+    if symmetric and bool((p.sigmas == p.sigmas[0]).all()) and bool((p.weights == p.weights[0]).all()):
+        result.known = {
+            "mu": mu,
+            "s": s,
+            "speciation_time": speciation_time(mu, s),
+            "instability_time": _finite(instability_time(s)),
+            "phase": phase(mu, s),
+        }
+    if p.event_shape == (1,):
+        q = np.linspace(0.05, 6.0, 60).tolist()
+        keys = SampleKeys.range(plan.seed, "thermo/collapse", 0, plan.trajectories)
+        result.collapse = [franz_parisi(p, t, q, keys) for t in COLLAPSE_TIMES]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in vars(item).items()}
