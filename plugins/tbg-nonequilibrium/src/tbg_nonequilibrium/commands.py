@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -58,8 +58,9 @@ def thermo(
     time: Annotated[
         float, typer.Option("--time", min=0.1, metavar="T", help="Time of the noise.", rich_help_panel=PROCESS)
     ] = 10.0,
-    method: Annotated[
-        Literal["euler-maruyama", "stochastic-heun"], typer.Option(help="SDE integrator.", rich_help_panel=PROCESS)
+    sde: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="SDE integrator; `tbg components list --kind sde`.", rich_help_panel=PROCESS),
     ] = "stochastic-heun",
     seed: o.Seed = None,
     out: Annotated[
@@ -80,19 +81,20 @@ def thermo(
 
     Entropy that trajectories from data to noise and back produce, the fluctuation theorems that it must obey (a test
     of the score), rates of production and flux, the potential that generation moves in, when its minimum splits
-    (speciation), and the Franz-Parisi potential of its collapse on single data.
+    (speciation), and the Franz-Parisi potential of its collapse on single data. For a run on a target, also what
+    its samples are worth by the density of the flow and by the weights of paths.
     """
     prepare_machine(threads=1, max_memory=None)
     from tbg_core.storage.folders import check_folder
     from tbg_nonequilibrium.page import summary, write_page
-    from tbg_nonequilibrium.processes import process_of
+    from tbg_nonequilibrium.processes import subject_of
     from tbg_nonequilibrium.study import STEPS, Plan, study
 
-    process = process_of(run, mixture)
+    subject = subject_of(run, mixture)
     folder = out or (Path("runs/thermo") if run is None else run.with_name(f"{run.name}-thermo"))
     check_folder(folder, resume=False)
-    plan = Plan(trajectories or (10_000 if run is None else 1000), steps, time, seed or 0, method)
+    plan = Plan(trajectories or (10_000 if run is None else 1000), steps, time, seed or 0, sde)
     with make_progress(quiet=quiet).stage("thermo", total=STEPS, unit="steps") as bar:
-        found = study(process, plan, lambda note: bar.advance(1, note=note))
+        found = study(subject.process, plan, lambda note: bar.advance(1, note=note), subject.target)
     numbers = write_page(found, folder)
     typer.echo(json.dumps(numbers, indent=2) if as_json else summary(found, folder))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tbg_core.config.load import make_config, read_mapping
 from tbg_core.config.run_config import RunConfig
 from tbg_core.errors import ConfigError
 from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal
-from tbg_core.pipeline.components import build_system
+from tbg_core.pipeline.components import bind_target, build_system
 from tbg_core.pipeline.train import CHECKPOINT
 from tbg_core.storage.atomic import read_json
 from tbg_nonequilibrium.mixture import Mixture
@@ -17,21 +17,35 @@ from tbg_nonequilibrium.process import LearnedDiffused
 from tbg_nonequilibrium.proposal import DiffusionProposal
 
 if TYPE_CHECKING:
+    from tbg_core.contracts.energy import Target
     from tbg_nonequilibrium.process import Diffused
+
+
+class Subject(NamedTuple):
+    """What is studied.
+
+    Attributes:
+        process: Densities and scores.
+        target: What a run weighs its samples by; None for a mixture and for a training.
+    """
+
+    process: Diffused
+    target: Target | None = None
+
 
 EARLIEST = 1e-3
 """Earliest time of a learned process: the score of a network is a velocity over sqrt(2 t)."""
 
 
-def process_of(run: Path | None, mixture: str | None) -> Diffused:
-    """The process of a run folder, or of ``"mu,s"``.
+def subject_of(run: Path | None, mixture: str | None) -> Subject:
+    """What a run folder holds, or ``"mu,s"`` means.
 
     Raises:
         ConfigError: If there is not exactly one of them, or it is not what it should be.
     """
     if (run is None) == (mixture is None):
         raise ConfigError("name a run or a mixture.", fix="tbg thermo RUN, or tbg thermo --mixture 1,1.")
-    return _mixture(mixture) if run is None else _model(run)
+    return Subject(_mixture(mixture)) if run is None else _model(run)
 
 
 def _mixture(text: str | None) -> Mixture:
@@ -44,7 +58,7 @@ def _mixture(text: str | None) -> Mixture:
     return Mixture.symmetric(mu, s)
 
 
-def _model(run: Path) -> Diffused:
+def _model(run: Path) -> Subject:
     settings = run / "config.yaml"
     if not settings.is_file():
         raise ConfigError(f"{run} is no run (no config.yaml).", fix="Give a folder of `tbg run --model diffusion`.")
@@ -64,4 +78,4 @@ def _model(run: Path) -> Diffused:
         )
     process = LearnedDiffused(model, system)
     process.starts = EARLIEST
-    return process
+    return Subject(process, bind_target(config, system) if "energy" in known else None)

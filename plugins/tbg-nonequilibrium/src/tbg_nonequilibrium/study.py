@@ -10,21 +10,23 @@ import numpy as np
 import torch
 
 from tbg_core.randomness import SampleKeys
-from tbg_nonequilibrium.config import EulerMaruyamaConfig, StochasticHeunConfig
+from tbg_core.registry import get_registry
 from tbg_nonequilibrium.fluctuations import DetailedTheorem, IntegralTheorem, detailed_theorem, integral_theorem
 from tbg_nonequilibrium.franz_parisi import FranzParisi, franz_parisi
 from tbg_nonequilibrium.landscape import instability_time, measured_speciation, phase, potential, speciation_time
 from tbg_nonequilibrium.mixture import Mixture
-from tbg_nonequilibrium.process import forward, generative
+from tbg_nonequilibrium.process import LearnedDiffused, forward, generative
 from tbg_nonequilibrium.rates import Rates, rates_by_quadrature, rates_of_samples
-from tbg_nonequilibrium.steps import EulerMaruyama, StochasticHeun
 from tbg_nonequilibrium.thermodynamics import AlongTime, along_time, borrowed, entropies
+from tbg_nonequilibrium.weights import Worth, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from tbg_core.contracts.energy import Target
+    from tbg_core.contracts.sde import SdeIntegrator
     from tbg_nonequilibrium.process import Diffused
 
 COLLAPSE_TIMES = (0.42, 0.015, 0.01)
@@ -41,7 +43,7 @@ class Plan:
         steps: Steps of each trajectory.
         time: Time T at which noise is reached.
         seed: The user's seed.
-        method: ``euler-maruyama`` or ``stochastic-heun``.
+        method: Name of an SDE integrator that takes a number of steps.
     """
 
     trajectories: int = 10_000
@@ -86,6 +88,7 @@ class Study:
     axis: NDArray[np.float64] | None = None
     landscape: dict[float, NDArray[np.float64]] = field(default_factory=dict)
     collapse: list[FranzParisi] = field(default_factory=list)
+    worth: list[Worth] = field(default_factory=list)
 
     def numbers(self) -> dict[str, Any]:
         """Plain data, for ``thermo.json``."""
@@ -98,34 +101,37 @@ class Study:
             "seed": self.plan.seed,
             "directions": {
                 d.name: {
-                    "integral": _plain(d.integral),
+                    "integral": d.integral.to_dict(),
                     "detailed": d.detailed.to_dict(),
                     "along_time": _plain(d.along),
                     "failed": d.failed,
                 }
                 for d in self.directions
             },
-            "score_test": _plain(self.borrowed),
+            "score_test": self.borrowed.to_dict(),
             "rates": {**_plain(self.rates), "flux_turns": self.rates.flux_turns},
             "speciation_measured": self.speciation,
             "known": self.known,
             "franz_parisi": [{**_plain(f), "inflections": f.inflections} for f in self.collapse],
+            "potential": {f"{t:g}": u.tolist() for t, u in self.landscape.items()},
+            "potential_x": None if self.axis is None else self.axis.tolist(),
+            "weights": [_plain(w) for w in self.worth],
         }
 
 
-def study(p: Diffused, plan: Plan, advance: Callable[[str], None]) -> Study:
+def study(p: Diffused, plan: Plan, advance: Callable[[str], None], target: Target | None = None) -> Study:
     """Everything, for a mixture in closed form or a learned process.
 
     Args:
         p: The process.
         plan: How much of it.
         advance: Told the name of each of the :data:`STEPS` steps when it is done.
+        target: What a model's samples are weighed by, if they are.
+
+    Raises:
+        ConfigError: If there is no SDE integrator of that name, or it takes no number of steps.
     """
-    integrator = (
-        EulerMaruyama(EulerMaruyamaConfig(steps=plan.steps))
-        if plan.method == "euler-maruyama"
-        else StochasticHeun(StochasticHeunConfig(steps=plan.steps))
-    )
+    integrator: SdeIntegrator = get_registry().build("sde", {"name": plan.method, "steps": plan.steps})
     keep = max(1, plan.steps // 50)
     rows = None if isinstance(p, Mixture) else min(plan.trajectories, 500)
     directions, states = [], None
@@ -153,14 +159,19 @@ def study(p: Diffused, plan: Plan, advance: Callable[[str], None]) -> Study:
     test = integral_theorem(borrowed(p, plan.time, integrator, keys).total)
     advance("test of the score")
     assert states is not None  # noqa: S101 - set by the forward process
-    result = Study(p.name, plan, directions, test, _rates(p, plan, states), _speciation(p, keys))
+    centre = _centre(p, keys)
+    result = Study(p.name, plan, directions, test, _rates(p, plan, states), measured_speciation(p, centre))
     advance("rates and speciation")
+    _landscape(result, p, centre)
     _closed_forms(result, p, plan)
     advance("landscape and collapse")
+    if target is not None and isinstance(p, LearnedDiffused):
+        result.worth = compare(p.model, target, plan.trajectories, plan.seed)
+    advance("weights")
     return result
 
 
-STEPS = 9
+STEPS = 10
 """Steps of :func:`study`."""
 
 
@@ -173,21 +184,28 @@ def _rates(p: Diffused, plan: Plan, states: Any) -> Rates:
     return rates_of_samples(p, [float(states.times[k]) for k in chosen], [states.x[k, :count] for k in chosen])
 
 
-def _speciation(p: Diffused, keys: SampleKeys) -> float:
-    """Where the potential above the middle of the data splits."""
-    few = SampleKeys(keys.seed, "thermo/middle", keys.index[:1000])
-    centre = torch.zeros(p.event_shape, dtype=torch.float64) if isinstance(p, Mixture) else p.data(few).mean(0)
-    return measured_speciation(p, centre)
+def _centre(p: Diffused, keys: SampleKeys) -> torch.Tensor:
+    """The middle of the data [*event], above which the potential may split."""
+    if isinstance(p, Mixture):
+        return p.weights @ p.means
+    return p.data(SampleKeys(keys.seed, "thermo/middle", keys.index[:1000])).mean(dim=0)
+
+
+def _landscape(result: Study, p: Diffused, centre: torch.Tensor) -> None:
+    """The potential along the first axis, on R^d: through exp(-t) times the middle of the data."""
+    if len(p.event_shape) != 1:
+        return
+    axis = torch.linspace(-4.0, 4.0, 161, dtype=torch.float64)
+    result.axis = axis.numpy()
+    for t in _LANDSCAPE_TIMES:
+        points = (math.exp(-t) * centre).expand(len(axis), -1).clone()
+        points[:, 0] = axis
+        u = potential(p, t, points).numpy()
+        result.landscape[t] = u - u[len(u) // 2]
 
 
 def _closed_forms(result: Study, p: Diffused, plan: Plan) -> None:
-    """What is known of the symmetric mixture, the potential in one dimension, and the Franz-Parisi potential."""
-    if len(p.event_shape) == 1 and p.event_shape[0] == 1:
-        axis = torch.linspace(-4.0, 4.0, 161, dtype=torch.float64)
-        result.axis = axis.numpy()
-        for t in _LANDSCAPE_TIMES:
-            u = potential(p, t, axis.unsqueeze(1)).numpy()
-            result.landscape[t] = u - u[len(u) // 2]
+    """What is known of the symmetric mixture, and its Franz-Parisi potential."""
     if not isinstance(p, Mixture):
         return
     mu, s = float(p.means[0].norm()), float(p.sigmas[0])
