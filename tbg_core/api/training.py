@@ -85,8 +85,8 @@ def train(
 
     ``data`` are folders that :func:`simulate` or :func:`make_dataset` made, or names of datasets whose frames ship,
     ``objective`` is the loss, ``steps`` counts optimiser steps; training starts from the weights of ``checkpoint``
-    where one is given; ``recipe`` names settings that a plugin ships, which all others overrule; ``devices`` of the kind
-    ``device`` share each batch. The other arguments, and what is raised, are those of :func:`run`.
+    where one is given; ``recipe`` names settings that a plugin ships, which all others overrule; so many ``devices`` of
+    the kind ``device`` share each batch. The other arguments, and what is raised, are those of :func:`run`.
     """
     from tbg_core.datasets.verbs import data_folder
 
