@@ -15,7 +15,7 @@ from tbg_paths.chains import make_moves
 from tbg_paths.committor import Committor
 from tbg_paths.config import PathSettings, elementary
 from tbg_paths.grid import GridPaths
-from tbg_paths.measures import Ensemble, least_effective, over_chains
+from tbg_paths.measures import MIXED, Ensemble, effective_size, least_effective, over_chains
 from tbg_paths.regions import Region, parse_region, shown
 from tbg_paths.run import CHAINS, COMMITTOR, MAP, seconds_of, stored_paths
 
@@ -87,7 +87,8 @@ class Analysis:
         counts: What each did.
         committor: Outcomes of trajectories; None where there are none.
         committor_cvs: Values of the observables at their states [n, 2].
-        map_errors: Of sets with latent moves: see :meth:`tbg_paths.state.PathSpace.map_error`.
+        maps: Of sets with latent moves: ``log_det_rms`` (see :meth:`tbg_paths.state.PathSpace.map_error`), and the
+            number of chains whose last path has a frame outside of the model's support, which no latent move can leave.
         exact: Exact results for toys in one or two dimensions with overdamped dynamics; None otherwise.
         exact_committor: Of the states of ``committor`` where it is known exactly [n].
     """
@@ -100,7 +101,7 @@ class Analysis:
     counts: dict[str, Counts]
     committor: Committor | None
     committor_cvs: np.ndarray
-    map_errors: dict[str, float]
+    maps: dict[str, dict[str, Any]]
     exact: GridPaths | None
     exact_committor: np.ndarray | None
 
@@ -122,21 +123,23 @@ class Analysis:
         measures = ensemble.measures()
         paths, slowest = least_effective(measures)
         chains = len(ensemble.cvs)
-        without = [
-            least_effective({k: np.delete(v, i, axis=0) for k, v in measures.items()})[0] * chains / (chains - 1)
-            for i in range(chains)
-        ]
+        without = (
+            [effective_size(np.delete(measures[slowest], i, axis=0)) * chains / (chains - 1) for i in range(chains)]
+            if slowest in measures
+            else [0.0]
+        )
         error = float(np.sqrt((chains - 1) * np.var(without)))
         time, time_error = over_chains(_grand_mean, measures["transition time"] * self.settings.timestep, seed=seed)
         per = 1000.0 / max(counts.energies, 1)
         return {
             "acceptance": counts.acceptance,
-            "log_det_rms_error": self.map_errors.get(name),
+            **self.maps.get(name, {}),
             "by_move": counts.by_move,
             "moves_per_chain": counts.moves,
             "paths_stored": int(np.prod(ensemble.cvs.shape[:2])),
             "effective_paths": paths,
             "effective_paths_err": error,
+            "mixed": paths >= MIXED * chains,
             "slowest_measure": slowest,
             "energy_evaluations": counts.energies,
             "frames_mapped": counts.mapped,
@@ -186,7 +189,7 @@ def analyse(out: Path, settings: PathSettings, target: Target) -> Analysis:
         {name: Counts.of(out, name, settings) for name in paths},
         committor,
         np.stack([first(states), second(states)], axis=1) if parts else np.zeros((0, 2)),
-        {name: read_json(path)["log_det_rms"] for name in paths if (path := out / MAP / f"{name}.json").is_file()},
+        {name: read_json(path) for name in paths if (path := out / MAP / f"{name}.json").is_file()},
         exact,
         exact.at(states, exact.committor()) if exact is not None and parts else None,
     )

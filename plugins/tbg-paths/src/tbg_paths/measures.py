@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -77,6 +77,10 @@ class Ensemble:
                     value = np.cos(2.0 * np.pi * (value - np.median(self.cvs[:, :, 0, i])) / period)
                 found[f"cv {i + 1} at the {label}"] = value
         return found
+
+
+MIXED: Final = 2.0
+"""Effective paths per chain from which chains count as mixed: below it they remember where they began."""
 
 
 def effective_size(values: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from tbg_core.report.blocks import Block, Figures, Note, Paragraph, Section, Tab
 from tbg_core.report.page import Head, render
 from tbg_core.storage.atomic import write_json, write_text
 from tbg_paths import figures
+from tbg_paths.measures import MIXED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,8 @@ def write_results(out: Path, analysis: Analysis, about: dict[str, Any], seed: in
 
 def _head(metrics: dict[str, Any]) -> Head:
     moves = metrics["moves"]
-    best = max(moves, key=lambda name: moves[name]["effective_paths_per_1000_energies"])
+    mixed = [name for name in moves if moves[name]["mixed"]]
+    best = max(mixed, key=lambda name: moves[name]["effective_paths_per_1000_energies"], default=None)
     enough = [name for name in moves if moves[name]["effective_paths"] >= FEW]
     tiles = tuple(
         (name, f"{entry['effective_paths']:.3g}", f"effective paths; {100 * entry['acceptance']:.3g} % accepted")
@@ -60,7 +62,7 @@ def _head(metrics: dict[str, Any]) -> Head:
         f"{metrics['frames']} frames of {metrics['timestep']:g}",
         reliable=bool(enough),
         label="ENOUGH PATHS" if enough else "TOO FEW PATHS",
-        sentence=f"Most effective paths per energy: {best}. "
+        sentence=(f"Most effective paths per energy: {best}. " if best else "No set of moves has mixed. ")
         + (
             f"At least {FEW} effective paths: {', '.join(enough)}."
             if enough
@@ -78,8 +80,8 @@ def _side_by_side(metrics: dict[str, Any]) -> Table:
             f"{m['moves_per_chain']:,} x {metrics['chains']}",
             f"{m['energy_evaluations']:,}",
             f"{m['frames_mapped']:,}",
-            _pm(m["effective_paths"], m["effective_paths_err"]),
-            _pm(m["effective_paths_per_1000_energies"], m["effective_paths_per_1000_energies_err"]),
+            _pm(m["effective_paths"], m["effective_paths_err"]) if m["mixed"] else "not mixed",
+            _rate(m),
             f"{m['cpu_seconds']:.3g}",
             _pm(m["mean_transition_time"], m["mean_transition_time_err"]),
         )
@@ -100,6 +102,7 @@ def _side_by_side(metrics: dict[str, Any]) -> Table:
         rows,
         "Production only (CPU seconds with burn-in). Effective paths: the least of the measures of a path (transition "
         "time, last frame in A, observables at three frames), from their autocorrelation within and between chains; "
+        f"chains with fewer than {MIXED:g} each have not mixed, and their rate is no more than a bound. "
         "errors by leaving out one chain at a time. Transition time: from the last frame in A to the first in B; "
         "errors by the bootstrap over whole chains.",
     )
@@ -125,7 +128,11 @@ def _by_move(metrics: dict[str, Any]) -> Table:
 
 def _notes(metrics: dict[str, Any]) -> tuple[Block, ...]:
     few = [f"{name} ({m['effective_paths']:.2g})" for name, m in metrics["moves"].items() if m["effective_paths"] < FEW]
-    found: list[Block] = []
+    found: list[Block] = [
+        Note(f"{m['chains_off_the_model']} chains of {name} hold a frame outside of the model's support.")
+        for name, m in metrics["moves"].items()
+        if m.get("chains_off_the_model")
+    ]
     if few:
         found.append(Note(f"Fewer than {FEW} effective paths: {', '.join(few)}. Their averages may be far off."))
     times = [(m["mean_transition_time"], m["mean_transition_time_err"]) for m in metrics["moves"].values()]
@@ -182,7 +189,8 @@ def _method(analysis: Analysis) -> str:
         if settings.dynamics == "langevin"
         else "overdamped Langevin dynamics by Euler-Maruyama"
     )
-    errors = [f"{error:.1g} ({name})" for name, error in analysis.map_errors.items() if error is not None]
+    known = {name: entry["log_det_rms"] for name, entry in analysis.maps.items() if entry["log_det_rms"] is not None}
+    errors = [f"{error:.1g} ({name})" for name, error in known.items()]
     volumes = f" Error of the volumes per frame, there and back, in nats: {', '.join(errors)}." if errors else ""
     return (
         f"The ensemble of paths of {settings.frames} frames that begin in A and end in B, with the Boltzmann density "
@@ -191,6 +199,12 @@ def _method(analysis: Analysis) -> str:
         "shooting with the densities of both directions of time. A rejected trial counts the current path once more. "
         f"Step sizes were adapted in the first {settings.burn_in} moves and frozen since.{volumes}"
     )
+
+
+def _rate(m: dict[str, Any]) -> str:
+    """Effective paths per 1000 energies, a bound where the chains have not mixed."""
+    value, error = m["effective_paths_per_1000_energies"], m["effective_paths_per_1000_energies_err"]
+    return _pm(value, error) if m["mixed"] else f"at most {value:.2g}"
 
 
 def _pm(value: float | None, error: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
+from tbg_core.ensemble.metrics import finite
 from tbg_core.ensemble.recorded_system import system_to_dict
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal
@@ -114,8 +115,10 @@ def sample_paths(
                 state = _sample_group(space, begun, group, config, settings, out, progress)
                 if group.name == RELAXATION:
                     begun = state
-                elif state.mapped.any():
-                    write_json(out / MAP / f"{group.name}.json", {"log_det_rms": space.map_error(state)})
+                elif any(move.startswith("latent") for move in group.moves):
+                    lost = int((state.mapped & ~torch.isfinite(state.log_det)).any(dim=1).sum())
+                    found = finite({"log_det_rms": space.map_error(state), "chains_off_the_model": lost})
+                    write_json(out / MAP / f"{group.name}.json", found)
             _measure_committors(space, config, settings, out, progress)
     return out
 

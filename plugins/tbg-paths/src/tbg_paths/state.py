@@ -141,9 +141,9 @@ class PathSpace:
         """How far log|det dx/dz| there and back are apart, root mean square over some frames (nats).
 
         A numerical map is not the inverse of itself to the last digit. What the acceptance of a move of k frames is off
-        by is at most the sum of k such errors.
+        by is at most the sum of k such errors. Frames that cannot be mapped are left out; nan if none can.
         """
-        at = paths.mapped.flatten().nonzero()[:, 0]
+        at = (paths.mapped & torch.isfinite(paths.log_det)).flatten().nonzero()[:, 0]
         at = at[:: max(1, len(at) // frames)][:frames]
         again = self.to_latent(paths.x.flatten(0, 1)[at])[1]
         return float((again - paths.log_det.flatten()[at]).square().mean().sqrt())

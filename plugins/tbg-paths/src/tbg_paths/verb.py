@@ -129,8 +129,8 @@ def outcome(folder: Path, metrics: Mapping[str, Any], *, as_json: bool) -> list[
         return [json.dumps(metrics, indent=2)]
     lines = [f"{'moves':24}{'accepted':>10}{'effective paths':>18}{'per 1000 energies':>24}{'CPU s':>9}"]
     for name, m in metrics["moves"].items():
-        rate = f"{m['effective_paths_per_1000_energies']:.3g} +- {m['effective_paths_per_1000_energies_err']:.1g}"
-        lines.append(
-            f"{name:24}{100 * m['acceptance']:>8.3g} %{m['effective_paths']:>18.3g}{rate:>24}{m['cpu_seconds']:>9.3g}"
-        )
+        rate = f"{m['effective_paths_per_1000_energies']:.2g}"
+        rate = f"{rate} +- {m['effective_paths_per_1000_energies_err']:.1g}" if m["mixed"] else f"at most {rate}"
+        worth = f"{m['effective_paths']:.3g}" if m["mixed"] else "not mixed"
+        lines.append(f"{name:24}{100 * m['acceptance']:>8.3g} %{worth:>18}{rate:>24}{m['cpu_seconds']:>9.3g}")
     return [*lines, f"report  {folder / 'report.html'}"]
