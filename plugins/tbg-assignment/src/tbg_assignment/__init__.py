@@ -1,1 +1,0 @@
-"""Generative assignment flows: joint distributions of discrete variables in mean-free logit space."""
