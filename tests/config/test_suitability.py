@@ -78,7 +78,7 @@ def test_what_was_chosen_by_default_is_stable(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({**TOY, "model": "egnn"}, "field 'egnn' is for molecules, .* double-well .* vectors.*linear, mixture-velocity, mlp"),
+        ({**TOY, "model": "egnn"}, "field 'egnn' is for molecules, .* double-well .* vectors.*mixture-velocity, mlp"),
         ({**TOY, "prior": "mean-free-gaussian"}, "prior 'mean-free-gaussian' is for molecules, .*-s prior=NAME"),
         ({**TOY, "energy": "openmm"}, "energy 'openmm' is for molecules, .*: double-well, gaussian-mixture, mueller"),
         ({"system": "double-well"}, "energy 'openmm' is for molecules"),
