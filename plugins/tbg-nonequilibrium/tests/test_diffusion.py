@@ -94,6 +94,28 @@ def test_learned_scores_come_near_the_exact_one():
     assert error() < 0.02 < before
 
 
+def test_data_of_two_symmetric_wells_are_learned():
+    """As wide as the noise, they hold training up at one Gaussian; the model takes a unit in which they are wider."""
+    wells = Mixture.symmetric(0.95, 0.27)
+    x = wells.data(keys("wells", 4096))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # noqa: TID251 - torch initialises weights from its global generator
+        model = diffusion(MLP(MLPConfig(dim=1, width=32, depth=2)))
+    model.prepare_training(x)
+    assert float(model.length_scale) == pytest.approx(0.5 * float(x.std()), rel=1e-3)
+    objective = DenoisingScoreMatching(DenoisingScoreMatchingConfig())
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for step in range(500):
+        chosen = torch.from_numpy(np.random.default_rng(step).integers(len(x), size=256))
+        optimizer.zero_grad()
+        objective.loss(model, x[chosen], Batch.single(LINE, 256), keys(str(step), 256)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        log_q = model.log_prob(x[:500], LINE).log_q
+    # Kullback-Leibler divergence of the model; that of the best single Gaussian is 0.6.
+    assert float((wells.log_density(0.0, x[:500]) - log_q).mean()) < 0.1
+
+
 def test_objectives_refuse_what_they_would_train_wrongly():
     batch = Batch.single(LINE, 4)
     x = torch.zeros(4, 1, dtype=torch.float64)

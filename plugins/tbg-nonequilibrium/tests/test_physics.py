@@ -12,12 +12,12 @@ from tbg_core.randomness import SampleKeys
 from tbg_nonequilibrium.config import StochasticHeunConfig
 from tbg_nonequilibrium.fluctuations import detailed_theorem, integral_theorem
 from tbg_nonequilibrium.franz_parisi import franz_parisi, log_partition
-from tbg_nonequilibrium.landscape import instability_time, measured_speciation, phase, speciation_time
+from tbg_nonequilibrium.landscape import between, instability_time, measured_speciation, phase, speciation_time
 from tbg_nonequilibrium.mixture import Mixture
 from tbg_nonequilibrium.process import forward, generative
 from tbg_nonequilibrium.rates import rates_by_quadrature, rates_of_samples
 from tbg_nonequilibrium.steps import StochasticHeun
-from tbg_nonequilibrium.thermodynamics import borrowed, entropies
+from tbg_nonequilibrium.thermodynamics import Data, borrowed, entropies
 
 HEUN = StochasticHeun(StochasticHeunConfig(steps=200))
 
@@ -57,13 +57,20 @@ def test_published_times():
 
 @pytest.mark.parametrize(("mu", "s"), [(1.0, 1.0), (1.0, 0.3), (2.0, 0.7)])
 def test_the_potential_splits_when_the_formula_says(mu, s):
-    assert measured_speciation(Mixture.symmetric(mu, s), torch.zeros(1)) == pytest.approx(
+    assert measured_speciation(Mixture.symmetric(mu, s), torch.zeros(1, 1)) == pytest.approx(
         speciation_time(mu, s), abs=1e-5
     )
 
 
+def test_the_potential_is_searched_along_the_data():
+    """Away from the middle U stays convex longer: a search along the axis finds the same time, in any direction."""
+    p = Mixture(((0.8, 0.6), (-0.8, -0.6)), (0.5, 0.5), (0.5, 0.5))
+    origins = between(torch.cat([p.data(keys("axis", 2000)), -p.data(keys("axis", 2000))]))
+    assert measured_speciation(p, origins) == pytest.approx(speciation_time(1.0, 0.5), abs=1e-4)
+
+
 def test_a_potential_that_never_splits():
-    assert math.isnan(measured_speciation(Mixture.symmetric(0.4, 1.0), torch.zeros(1)))
+    assert math.isnan(measured_speciation(Mixture.symmetric(0.4, 1.0), torch.zeros(1, 1)))
 
 
 @pytest.mark.parametrize("direction", [forward, generative])
@@ -88,6 +95,30 @@ def test_a_wrong_score_is_found_out():
     )
     assert abs(right.deviation) < 4
     assert abs(wrong.deviation) > 6
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_data_of_a_target_tell_its_score_from_that_of_another_density(right):
+    """One Gaussian is consistent with itself, but is not the two of the data; weighted draws of others will do."""
+    target, wide = Mixture.symmetric(1.0, 0.6), Mixture.symmetric(1.0, 0.8)
+    p = target if right else Mixture(((0.0,),), (math.sqrt(1.36),), (1.0,))
+    x = wide.data(keys("wide", 4000))
+    data = Data(x, target.log_density(0.0, x), (target.log_density(0.0, x) - wide.log_density(0.0, x)).numpy())
+    own = integral_theorem(borrowed(p, 3.0, HEUN, keys("own", 4000)).total)
+    assert abs(own.deviation) < 4
+    found = borrowed(p, 3.0, HEUN, keys("target", 4000), data)
+    theorem = integral_theorem(found.total, found.log_weights)
+    assert theorem.decidable
+    assert (abs(theorem.deviation) < 4) == right
+
+
+def test_weights_of_trajectories_count_them():
+    total = keys("total", 50).normal(()).numpy()
+    twice = integral_theorem(total, np.where(np.arange(50) < 25, math.log(2.0), 0.0))
+    doubled = integral_theorem(np.concatenate([total, total[:25]]))
+    assert twice.exponential == pytest.approx(doubled.exponential)
+    assert twice.mean == pytest.approx(doubled.mean)
+    assert integral_theorem(total).mean_err == pytest.approx(total.std(ddof=1) / math.sqrt(50))
 
 
 def test_entropy_changes_by_production_less_flux():

@@ -63,17 +63,7 @@ def thermo(
         typer.Option(metavar="NAME", help="SDE integrator; `tbg components list --kind sde`.", rich_help_panel=PROCESS),
     ] = "stochastic-heun",
     seed: o.Seed = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="Folder for report.html and thermo.json.",
-            show_default="RUN-thermo, runs/thermo",
-            rich_help_panel=o.STATE,
-        ),
-    ] = None,
+    out: Annotated[Path | None, o.out_folder("RUN-thermo, runs/thermo", "report.html and thermo.json")] = None,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -95,6 +85,6 @@ def thermo(
     check_folder(folder, resume=False)
     plan = Plan(trajectories or (10_000 if run is None else 1000), steps, time, seed or 0, sde)
     with make_progress(quiet=quiet).stage("thermo", total=STEPS, unit="steps") as bar:
-        found = study(subject.process, plan, lambda note: bar.advance(1, note=note), subject.target)
+        found = study(subject.process, plan, lambda note: bar.advance(1, note=note), subject.target, subject.data)
     numbers = write_page(found, folder)
     typer.echo(json.dumps(numbers, indent=2) if as_json else summary(found, folder))

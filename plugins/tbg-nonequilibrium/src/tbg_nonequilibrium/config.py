@@ -23,6 +23,13 @@ class StochasticHeunConfig(ComponentConfig):
 class DiffusionConfig(FlowConfig):
     """Options of the proposal ``diffusion``."""
 
+    length_scale_nm: float | None = Field(
+        None,
+        gt=0,
+        description="Length (nm) that is one unit inside the diffusion. None: the root-mean-square coordinate of the "
+        "training data for molecules, half of that of their deviations on R^d, so that data are wider than noise.",
+    )
+
 
 class DenoisingScoreMatchingConfig(ComponentConfig):
     """Options of denoising score matching."""

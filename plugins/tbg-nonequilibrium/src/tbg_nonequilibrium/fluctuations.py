@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tbg_core.ensemble.pareto import pareto_k
+from tbg_core.ensemble.weights import normalised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,17 +54,19 @@ class IntegralTheorem:
         return {**asdict(self), "deviation": self.deviation, "holds": self.holds}
 
 
-def integral_theorem(total: NDArray[np.float64]) -> IntegralTheorem:
-    """The theorem on dS_tot of trajectories [n]."""
-    n, weights = len(total), np.exp(-total)
-    return IntegralTheorem(
-        trajectories=n,
-        mean=float(total.mean()),
-        mean_err=float(total.std(ddof=1) / np.sqrt(n)),
-        exponential=float(weights.mean()),
-        exponential_err=float(weights.std(ddof=1) / np.sqrt(n)),
-        pareto_k=float(pareto_k(-total)),
-    )
+def integral_theorem(total: NDArray[np.float64], log_weights: NDArray[np.float64] | None = None) -> IntegralTheorem:
+    """The theorem on dS_tot of trajectories [n], which count by their weights; all the same by default."""
+    log_w = np.zeros(len(total)) if log_weights is None else log_weights
+    w = normalised(log_w)
+    mean, mean_err = _average(total, w)
+    exponential, exponential_err = _average(np.exp(-total), w)
+    return IntegralTheorem(len(total), mean, mean_err, exponential, exponential_err, float(pareto_k(log_w - total)))
+
+
+def _average(values: NDArray[np.float64], w: NDArray[np.float64]) -> tuple[float, float]:
+    """Weighted mean and its standard error, that of a ratio of means."""
+    n, mean = len(values), float(w @ values)
+    return mean, float(np.sqrt(np.square(w * (values - mean)).sum() * n / max(1, n - 1)))
 
 
 @dataclass(frozen=True)

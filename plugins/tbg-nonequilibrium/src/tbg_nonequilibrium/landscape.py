@@ -47,32 +47,44 @@ def potential(p: Diffused, t: float, x: Tensor) -> Tensor:
     return -0.5 * x.double().flatten(1).square().sum(dim=1) - 2.0 * p.log_density(t, x)
 
 
+def between(data: Tensor, points: int = 41) -> Tensor:
+    """Points [points, *event] on the principal axis of data [n, *event]: two standard deviations to either side."""
+    flat = data.double().flatten(1)
+    centre = flat.mean(dim=0)
+    spread, axes = torch.linalg.eigh((flat - centre).T.cov().reshape(flat.shape[1], -1))
+    places = torch.linspace(-2.0, 2.0, points, dtype=torch.float64).unsqueeze(1)
+    found: Tensor = centre + places * spread[-1].sqrt() * axes[:, -1]
+    return found.view(points, *data.shape[1:])
+
+
 def lowest_curvature(p: Diffused, t: float, x: Tensor) -> float:
-    """Smallest eigenvalue of the Hessian of U at one state x [*event]: minus the largest of the drift's Jacobian.
+    """Smallest eigenvalue of the Hessian of U at any of the states x [m, *event]: minus that of the drift's Jacobian.
 
     Central differences of the drift, which also serve networks that are evaluated without gradients.
     """
-    flat = x.double().flatten()
-    size, h = len(flat), 1e-3
+    flat = x.double().flatten(1)
+    (count, size), h = flat.shape, 1e-3
     shifts = h * torch.eye(size, dtype=torch.float64)
-    points = torch.cat([flat + shifts, flat - shifts]).view(2 * size, *x.shape)
-    drift = p.reverse_drift(points.new_full((2 * size,), t), points).flatten(1)
-    jacobian = (drift[:size] - drift[size:]) / (2.0 * h)
-    return -float(torch.linalg.eigvalsh(0.5 * (jacobian + jacobian.T))[-1])
+    points = torch.stack([flat.unsqueeze(1) + shifts, flat.unsqueeze(1) - shifts]).view(-1, *x.shape[1:])
+    drift = p.reverse_drift(points.new_full((len(points),), t), points).view(2, count, size, size)
+    jacobian = (drift[0] - drift[1]) / (2.0 * h)
+    return -float(torch.linalg.eigvalsh(0.5 * (jacobian + jacobian.transpose(1, 2)))[:, -1].max())
 
 
-def measured_speciation(p: Diffused, centre: Tensor, latest: float = 6.0, points: int = 120) -> float:
-    """Latest time at which U loses its minimum at exp(-t) ``centre``; nan if it has one down to t = 0.001.
+def measured_speciation(p: Diffused, origins: Tensor, latest: float = 6.0, points: int = 120) -> float:
+    """Latest time at which U stops being convex at one of exp(-t) ``origins``; nan if it is convex down to t = 0.001.
+
+    For the symmetric mixture that is at the middle, and the curvature's sign there what defines the speciation.
 
     Args:
         p: The process; of a model, as it has learned it.
-        centre: A point [*event] between the parts of the data, e.g. their mean.
+        origins: Points [m, *event] between the parts of the data, e.g. of :func:`between`.
         latest: Where to begin.
         points: Times looked at, equally spaced in the logarithm, before bisection.
     """
 
     def curvature(t: float) -> float:
-        return lowest_curvature(p, t, math.exp(-t) * centre.double())
+        return lowest_curvature(p, t, math.exp(-t) * origins.double())
 
     grid = torch.logspace(math.log10(latest), math.log10(_EARLIEST), points, dtype=torch.float64).tolist()
     late = grid[0]

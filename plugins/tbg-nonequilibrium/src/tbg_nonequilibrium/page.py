@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tbg_core.ensemble.metrics import finite
 from tbg_core.report.blocks import Block, Figures, Note, Paragraph, Section, Table
-from tbg_core.report.numbers import percent
+from tbg_core.report.numbers import fixed, percent
 from tbg_core.report.page import Head, render
 from tbg_core.storage.atomic import write_json, write_text
 from tbg_nonequilibrium import figures
@@ -15,7 +15,7 @@ from tbg_nonequilibrium import figures
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tbg_nonequilibrium.fluctuations import IntegralTheorem
+    from tbg_nonequilibrium.fluctuations import DetailedTheorem, IntegralTheorem
     from tbg_nonequilibrium.study import Study
 
 REPORT, NUMBERS = "report.html", "thermo.json"
@@ -40,20 +40,17 @@ def write_page(study: Study, out: Path) -> dict[str, Any]:
 
 def summary(study: Study, folder: Path) -> str:
     """The outcome in lines."""
-    rows = [(d.name, d.integral) for d in study.directions] + [("score on noised data", study.borrowed)]
+    rows = [(d.name, d.integral) for d in study.directions] + study.tests
     lines = [
         study.name,
-        *(f"{name:<22}<exp(-dS)> = {_one(t)}, <dS> = {t.mean:.4g} +- {t.mean_err:.2g}" for name, t in rows),
+        *(f"{name:<32}<exp(-dS)> = {_one(t)}, <dS> = {t.mean:.4g} +- {t.mean_err:.2g}" for name, t in rows),
     ]
-    lines += [
-        f"{d.name:<22}detailed theorem: slope {d.detailed.slope:.3f} +- {d.detailed.slope_err:.3f}"
-        for d in study.directions
-    ]
+    lines += [f"{d.name:<32}detailed theorem: slope {_slope(d.detailed)}" for d in study.directions]
     if study.known:
-        lines.append(f"speciation            t = {study.speciation:.5f}, formula {study.known['speciation_time']:.5f}")
+        lines.append(f"{'speciation':<32}t = {study.speciation:.5f}, formula {study.known['speciation_time']:.5f}")
     elif math.isfinite(study.speciation):
-        lines.append(f"speciation            t = {study.speciation:.4f}")
-    return "\n".join([*lines, f"report                {folder / REPORT}", f"numbers               {folder / NUMBERS}"])
+        lines.append(f"{'speciation':<32}t = {study.speciation:.4f}")
+    return "\n".join([*lines, f"{'report':<32}{folder / REPORT}", f"{'numbers':<32}{folder / NUMBERS}"])
 
 
 def _one(t: IntegralTheorem) -> str:
@@ -61,8 +58,16 @@ def _one(t: IntegralTheorem) -> str:
     return f"{t.exponential:.4g} +- {t.exponential_err:.2g}{tail}"
 
 
+def _slope(t: DetailedTheorem) -> str:
+    """The slope, where there are two bins to draw a line through."""
+    if len(t.expected) < 2:
+        return "unknown (no bins with enough trajectories of the process and of its conjugate)"
+    return f"{t.slope:.3f} ± {t.slope_err:.3f}"
+
+
 def _head(study: Study) -> Head:
-    theorems = [*(d.integral for d in study.directions), study.borrowed]
+    named = [*((d.name, d.integral) for d in study.directions), *study.tests]
+    theorems = [theorem for _, theorem in named]
     good = all(t.holds for t in theorems)
     violated = any(t.decidable and not t.holds for t in theorems)
     verdict = "THEOREMS HOLD" if good else ("VIOLATED" if violated else "UNDECIDED")
@@ -71,15 +76,13 @@ def _head(study: Study) -> Head:
         "UNDECIDED": "A tail of exp(-dS_tot) is too heavy for its mean to be known: more trajectories are needed.",
         "VIOLATED": "<exp(-dS_tot)> is not 1: the score is not that of the densities, or the steps are too long.",
     }[verdict]
-    tiles = tuple(
-        (name, _one(t), "<exp(-dS)>") for name, t in zip(("forward", "generation", "score"), theorems, strict=True)
-    )
+    tiles = tuple((name, _one(t), "<exp(-dS)>") for name, t in named)
     plan = study.plan
     return Head(
         eyebrow="Thermodynamics of a diffusion",
         title=study.name,
         subtitle=f"{plan.trajectories:,} trajectories of {plan.steps:,} steps to T = {plan.time:g}, {plan.method}, "
-        f"seed {plan.seed}",
+        f"seed {plan.seed}" + ("" if study.unit == 1.0 else f"; x in units of {study.unit:.4g}"),
         reliable=good,
         label=verdict,
         sentence=sentence,
@@ -95,16 +98,15 @@ def _theorems(study: Study) -> tuple[Block, ...]:
             f"{t.mean:.4g} ± {t.mean_err:.2g}",
             f"{t.exponential:.4g} ± {t.exponential_err:.2g}",
             f"{t.pareto_k:.2f}",
-            f"{d.detailed.slope:.3f} ± {d.detailed.slope_err:.3f}",
-            f"{d.detailed.chi_square:.2f}",
+            _slope(d.detailed),
+            fixed(d.detailed.chi_square),
             str(d.failed),
         )
         for name, t, d in rows
     ]
-    t = study.borrowed
-    cells.append(
+    cells += [
         (
-            "score on noised data",
+            name,
             f"{t.mean:.4g} ± {t.mean_err:.2g}",
             f"{t.exponential:.4g} ± {t.exponential_err:.2g}",
             f"{t.pareto_k:.2f}",
@@ -112,22 +114,24 @@ def _theorems(study: Study) -> tuple[Block, ...]:
             "",
             "",
         )
-    )
+        for name, t in study.tests
+    ]
     blocks: list[Block] = [
         Table(
             ("process", "<dS_tot> / k", "<exp(-dS_tot)>", "tail k", "slope of the detailed theorem", "chi²", "lost"),
             tuple(cells),
             "By the integral theorem the exponential mean is 1, by the detailed one the slope; with standard errors. "
             "Where the k of the tail is above 0.7, neither mean nor error can be relied on. Along its own trajectories "
-            "a process obeys the theorems whatever drives it. The last row tests the score: the generative drift is "
-            "integrated along data noised by the forward process, run backwards.",
+            "a process obeys the theorems whatever drives it. What follows tests the score: the generative drift is "
+            "integrated along data noised by the forward process, run backwards. Draws of the process ask whether its "
+            "score is that of its own density; data of the target, whether it is the target's.",
         ),
         Figures(
             tuple(figures.distribution(d) for d in study.directions), title="Total entropy of trajectories", wide=True
         ),
         Figures(tuple(figures.detailed(d) for d in study.directions), title="Detailed theorem", wide=True),
     ]
-    if any(not theorem.decidable for _, theorem, _ in rows) or not t.decidable:
+    if not all(t.decidable for t in [d.integral for d in study.directions] + [t for _, t in study.tests]):
         blocks.insert(0, Note("A tail is too heavy for an exponential mean to be known."))
     return tuple(blocks)
 

@@ -29,11 +29,13 @@ class Diffused(ABC):
         name: For people.
         event_shape: Shape of a state.
         starts: Earliest time at which the score exists.
+        unit: Length that is one unit of the states; nm for molecules.
     """
 
     name: str
     event_shape: tuple[int, ...]
     starts: float = 0.0
+    unit: float = 1.0
 
     @abstractmethod
     def score(self, t: Tensor, x: Tensor) -> Tensor:
@@ -77,6 +79,7 @@ class LearnedDiffused(Diffused):
         self.model, self.system = model, system
         self.name = name or f"diffusion model of {system.name}"
         self.event_shape = system.space.event_shape
+        self.unit = float(model.scale_for(system))
 
     @override
     @torch.no_grad()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 from tbg_core.config.load import make_config, read_mapping
 from tbg_core.config.run_config import RunConfig
+from tbg_core.contracts.system import Euclidean
+from tbg_core.ensemble import Ensemble
 from tbg_core.errors import ConfigError
 from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal
 from tbg_core.pipeline.components import bind_target, build_system
@@ -15,6 +19,7 @@ from tbg_core.storage.atomic import read_json
 from tbg_nonequilibrium.mixture import Mixture
 from tbg_nonequilibrium.process import LearnedDiffused
 from tbg_nonequilibrium.proposal import DiffusionProposal
+from tbg_nonequilibrium.thermodynamics import Data
 
 if TYPE_CHECKING:
     from tbg_core.contracts.energy import Target
@@ -27,10 +32,12 @@ class Subject(NamedTuple):
     Attributes:
         process: Densities and scores.
         target: What a run weighs its samples by; None for a mixture and for a training.
+        data: Samples of a run on R^d with the density of its target.
     """
 
     process: Diffused
     target: Target | None = None
+    data: Data | None = None
 
 
 EARLIEST = 1e-3
@@ -78,4 +85,24 @@ def _model(run: Path) -> Subject:
         )
     process = LearnedDiffused(model, system)
     process.starts = EARLIEST
-    return Subject(process, bind_target(config, system) if "energy" in known else None)
+    if "energy" not in known:
+        return Subject(process)
+    target = bind_target(config, system)
+    return Subject(process, target, _data(run, model, target))
+
+
+def _data(run: Path, model: DiffusionProposal, target: Target) -> Data | None:
+    """Weighted samples in length scales; their density is exp(-u) / Z, by log Z as it is known or else estimated.
+
+    None for molecules, which the target knows on one of their mirror images only, and for samples without weight.
+    """
+    if not isinstance(target.system.space, Euclidean) or not (run / "ensemble").is_dir():
+        return None
+    ensemble = Ensemble.load(run)
+    if not ensemble.ess > 1.0:
+        return None
+    log_z = target.reference_values.get("log_z", ensemble.log_z.value)
+    scale = model.scale_for(target.system)
+    u = torch.from_numpy(ensemble.reduced_energy)
+    x = torch.from_numpy(ensemble.positions).double() / scale
+    return Data(x, -u - log_z + target.system.space.dim * scale.log(), ensemble.log_weights)

@@ -81,6 +81,22 @@ class DiffusionProposal(FlowProposal):
     ) -> None:
         super().__init__(config, prior=StandardNormal(), field=field, integrator=integrator, likelihood=likelihood)
 
+    @override
+    def prepare_training(self, states: Tensor) -> None:
+        """Sets the length scale, unless the config names one: see :class:`~tbg_nonequilibrium.config.DiffusionConfig`.
+
+        Data on R^d become two units wide. For data as wide as the noise the best linear velocity is zero; a network
+        that has found it has nothing to begin from, and stays there for thousands of steps on two symmetric wells.
+
+        Args:
+            states: Training data [n, N, 3] in nm, padded atoms exactly zero, or [n, d].
+        """
+        if self.config.length_scale_nm is not None or states.ndim != 2:
+            super().prepare_training(states)
+            return
+        width = float((states.double() - states.double().mean(dim=0)).square().mean().sqrt())
+        self.length_scale.fill_(0.5 * width if width > 0.0 else 1.0)
+
     def denoised(self, tau: Tensor, y: Tensor, batch: Batch) -> Tensor:
         """E[X_0 | X = y] [B, *event] at tau [B], in length scales."""
         alpha, sigma = alpha_sigma_of_flow(tau)

@@ -13,11 +13,18 @@ from tbg_core.randomness import SampleKeys
 from tbg_core.registry import get_registry
 from tbg_nonequilibrium.fluctuations import DetailedTheorem, IntegralTheorem, detailed_theorem, integral_theorem
 from tbg_nonequilibrium.franz_parisi import FranzParisi, franz_parisi
-from tbg_nonequilibrium.landscape import instability_time, measured_speciation, phase, potential, speciation_time
+from tbg_nonequilibrium.landscape import (
+    between,
+    instability_time,
+    measured_speciation,
+    phase,
+    potential,
+    speciation_time,
+)
 from tbg_nonequilibrium.mixture import Mixture
 from tbg_nonequilibrium.process import LearnedDiffused, forward, generative
 from tbg_nonequilibrium.rates import Rates, rates_by_quadrature, rates_of_samples
-from tbg_nonequilibrium.thermodynamics import AlongTime, along_time, borrowed, entropies
+from tbg_nonequilibrium.thermodynamics import AlongTime, Data, along_time, borrowed, entropies
 from tbg_nonequilibrium.weights import Worth, compare
 
 if TYPE_CHECKING:
@@ -79,6 +86,7 @@ class Study:
     """The results, for the page and for JSON."""
 
     name: str
+    unit: float
     plan: Plan
     directions: list[Direction]
     borrowed: IntegralTheorem
@@ -89,11 +97,19 @@ class Study:
     landscape: dict[float, NDArray[np.float64]] = field(default_factory=dict)
     collapse: list[FranzParisi] = field(default_factory=list)
     worth: list[Worth] = field(default_factory=list)
+    on_target: IntegralTheorem | None = None
+
+    @property
+    def tests(self) -> list[tuple[str, IntegralTheorem]]:
+        """Tests of the score, by what the data are."""
+        own = [("score, on draws of the process", self.borrowed)]
+        return own if self.on_target is None else [*own, ("score, on data of the target", self.on_target)]
 
     def numbers(self) -> dict[str, Any]:
         """Plain data, for ``thermo.json``."""
         return {
             "process": self.name,
+            "unit_of_length": self.unit,
             "trajectories": self.plan.trajectories,
             "steps": self.plan.steps,
             "time": self.plan.time,
@@ -109,6 +125,7 @@ class Study:
                 for d in self.directions
             },
             "score_test": self.borrowed.to_dict(),
+            "score_test_on_target": None if self.on_target is None else self.on_target.to_dict(),
             "rates": {**_plain(self.rates), "flux_turns": self.rates.flux_turns},
             "speciation_measured": self.speciation,
             "known": self.known,
@@ -119,7 +136,13 @@ class Study:
         }
 
 
-def study(p: Diffused, plan: Plan, advance: Callable[[str], None], target: Target | None = None) -> Study:
+def study(
+    p: Diffused,
+    plan: Plan,
+    advance: Callable[[str], None],
+    target: Target | None = None,
+    data: Data | None = None,
+) -> Study:
     """Everything, for a mixture in closed form or a learned process.
 
     Args:
@@ -127,6 +150,7 @@ def study(p: Diffused, plan: Plan, advance: Callable[[str], None], target: Targe
         plan: How much of it.
         advance: Told the name of each of the :data:`STEPS` steps when it is done.
         target: What a model's samples are weighed by, if they are.
+        data: Samples of that target.
 
     Raises:
         ConfigError: If there is no SDE integrator of that name, or it takes no number of steps.
@@ -159,10 +183,15 @@ def study(p: Diffused, plan: Plan, advance: Callable[[str], None], target: Targe
     test = integral_theorem(borrowed(p, plan.time, integrator, keys).total)
     advance("test of the score")
     assert states is not None  # noqa: S101 - set by the forward process
-    centre = _centre(p, keys)
-    result = Study(p.name, plan, directions, test, _rates(p, plan, states), measured_speciation(p, centre))
+    origins = _origins(p, keys)
+    on_target = None
+    if data is not None:
+        found = borrowed(p, plan.time, integrator, keys.child("target"), data)
+        on_target = integral_theorem(found.total, found.log_weights)
+    result = Study(p.name, p.unit, plan, directions, test, _rates(p, plan, states), measured_speciation(p, origins))
     advance("rates and speciation")
-    _landscape(result, p, centre)
+    result.on_target = on_target
+    _landscape(result, p, origins.mean(dim=0))
     _closed_forms(result, p, plan)
     advance("landscape and collapse")
     if target is not None and isinstance(p, LearnedDiffused):
@@ -184,11 +213,11 @@ def _rates(p: Diffused, plan: Plan, states: Any) -> Rates:
     return rates_of_samples(p, [float(states.times[k]) for k in chosen], [states.x[k, :count] for k in chosen])
 
 
-def _centre(p: Diffused, keys: SampleKeys) -> torch.Tensor:
-    """The middle of the data [*event], above which the potential may split."""
+def _origins(p: Diffused, keys: SampleKeys) -> torch.Tensor:
+    """Points [m, *event] above which the potential may split: the middle of a mixture, or an axis of the data."""
     if isinstance(p, Mixture):
-        return p.weights @ p.means
-    return p.data(SampleKeys(keys.seed, "thermo/middle", keys.index[:1000])).mean(dim=0)
+        return (p.weights @ p.means).unsqueeze(0)
+    return between(p.data(SampleKeys(keys.seed, "thermo/middle", keys.index[:1000])))
 
 
 def _landscape(result: Study, p: Diffused, centre: torch.Tensor) -> None:

@@ -12,6 +12,8 @@ from tbg_core.contracts.integrator import Status
 from tbg_core.contracts.sde import stratonovich
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from tbg_core.contracts.sde import SdeIntegrator, Trajectory
     from tbg_core.randomness import SampleKeys
     from tbg_nonequilibrium.process import Diffused, Process
@@ -28,12 +30,14 @@ class Entropies:
         environment: The integral of f o dX by Stratonovich's midpoints [n], with the force f per unit of the process'
             own clock and a diffusion coefficient of one.
         failed: Trajectories that left the finite numbers, and are not among the others.
+        log_weights: Log-weights of the trajectories [n], or None where all count the same.
         trajectory: States and the environment's entropy on the way, if they were kept.
     """
 
     system: np.ndarray
     environment: np.ndarray
     failed: int = 0
+    log_weights: np.ndarray | None = None
     trajectory: Trajectory | None = None
 
     @property
@@ -66,7 +70,7 @@ def entropies(process: Process, integrator: SdeIntegrator, keys: SampleKeys, *, 
     system = (process.log_begin(x0) - process.log_end(solution.x)).numpy()
     environment = solution.accumulators[ENVIRONMENT].numpy()
     good = (solution.status.numpy() == Status.OK) & np.isfinite(system) & np.isfinite(environment)
-    return Entropies(system[good], environment[good], int((~good).sum()), solution.trajectory)
+    return Entropies(system[good], environment[good], int((~good).sum()), trajectory=solution.trajectory)
 
 
 @dataclass(frozen=True)
@@ -114,31 +118,57 @@ def along_time(p: Diffused, way: Trajectory, *, rows: int | None = None) -> Alon
     return AlongTime(times=way.times.numpy(), **found)
 
 
+@dataclass(frozen=True)
+class Data:
+    """Weighted states of a density that is known.
+
+    Attributes:
+        x: States [n, *event], float64, in the units of the process.
+        log_p: Their normalised log-density [n].
+        log_weights: What they count [n].
+    """
+
+    x: Tensor
+    log_p: Tensor
+    log_weights: np.ndarray
+
+
 @torch.no_grad()
-def borrowed(p: Diffused, time: float, integrator: SdeIntegrator, keys: SampleKeys) -> Entropies:
+def borrowed(
+    p: Diffused, time: float, integrator: SdeIntegrator, keys: SampleKeys, data: Data | None = None
+) -> Entropies:
     """Entropy production that generation *would* have on noised data run backwards: a test of the score.
 
     Along trajectories of the generative process itself exp(-dS_tot) has the mean 1 whatever drives it. Here data are
     noised by the forward process, which needs no score, and on the reversed paths the drift x + 2 score is integrated.
-    If the score is that of the data, these paths are generative ones, and the mean is 1 again; if not, it is not.
+    If the score is that of the data, these paths are generative ones, and the mean is 1 again; if not, it is not. A
+    model's own draws as data ask whether its score is that of its density, data of a target whether it is the target's.
 
     Args:
         p: The score and the densities to test.
         time: T.
         integrator: Of the forward process.
         keys: One per trajectory.
+        data: Where trajectories begin, in turn; draws of ``p`` by default.
     """
-    x0 = p.sample(keys.child("begin"), p.starts)
+    start = p.starts if data is None else 0.0
+    if data is None:
+        x0 = p.sample(keys.child("begin"), start)
+        log_p, log_weights = p.log_density(start, x0), np.zeros(len(keys))
+    else:
+        rows = torch.arange(len(keys)) % len(data.x)
+        x0, log_p, log_weights = data.x[rows], data.log_p[rows], data.log_weights[rows.numpy()]
     run = integrator.integrate(
         lambda t, x, rows: -x,  # noqa: ARG005 - a Drift
         lambda t, dw: 2**0.5 * p.project(dw),  # noqa: ARG005 - a Diffusion
         x0,
-        p.starts,
+        start,
         time,
         keys.child("noise"),
         {ENVIRONMENT: stratonovich(lambda t, x: -p.reverse_drift(t, x))},
     )
-    system = (p.log_density(time, run.x) - p.log_density(p.starts, x0)).numpy()
+    system = (p.log_density(time, run.x) - log_p).numpy()
     environment = run.accumulators[ENVIRONMENT].numpy()
     good = (run.status.numpy() == Status.OK) & np.isfinite(system) & np.isfinite(environment)
-    return Entropies(system[good], environment[good], int((~good).sum()))
+    good &= np.isfinite(log_weights)
+    return Entropies(system[good], environment[good], int((~good).sum()), log_weights[good])
