@@ -135,16 +135,17 @@ Seed = Annotated[
 ]
 
 
-def _out(default: str) -> Any:
+def out_folder(default: str, content: str = "the results") -> Any:
+    """The option --out; ``default`` is what help shows, ``content`` what lies in the folder afterwards."""
     return typer.Option(
-        "--out", "-o", metavar="DIR", help="Folder for the results.", show_default=default, rich_help_panel=STATE
+        "--out", "-o", metavar="DIR", help=f"Folder for {content}.", show_default=default, rich_help_panel=STATE
     )
 
 
-Out = Annotated[Path | None, _out("runs/SYSTEM-MODEL-ENERGY-seedK")]
-DataOut = Annotated[Path | None, _out("data/SYSTEM-ENERGY-seedK")]
-TrainedOut = Annotated[Path | None, _out("trained/MODEL-seedK")]
-ReweightedOut = Annotated[Path | None, _out("RUN-reweighted")]
+Out = Annotated[Path | None, out_folder("runs/SYSTEM-MODEL-ENERGY-seedK")]
+DataOut = Annotated[Path | None, out_folder("data/SYSTEM-ENERGY-seedK")]
+TrainedOut = Annotated[Path | None, out_folder("trained/MODEL-seedK")]
+ReweightedOut = Annotated[Path | None, out_folder("RUN-reweighted")]
 Resume = Annotated[
     bool,
     typer.Option("--resume", help="Complete the job that was begun in the folder.", rich_help_panel=STATE),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import nn
 
+from tbg_core.contracts.integrator import Status
 from tbg_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ class Draws:
     log_q_err: Tensor
     status: Tensor
     evaluations: Tensor
+
+    @classmethod
+    def in_one_pass(cls, x: Tensor, log_q: Tensor) -> Draws:
+        """Draws of a density that one evaluation gives exactly; a row that is not finite has ``NONFINITE``."""
+        good = torch.isfinite(log_q) & torch.isfinite(x).flatten(1).all(1)
+        return cls(
+            x=x,
+            log_q=log_q,
+            log_q_err=torch.zeros_like(log_q),
+            status=torch.where(good, int(Status.OK), int(Status.NONFINITE)),
+            evaluations=torch.ones(len(x), dtype=torch.int64, device=x.device),
+        )
 
 
 class Proposal(nn.Module, ABC):

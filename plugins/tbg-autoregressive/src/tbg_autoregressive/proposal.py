@@ -115,7 +115,7 @@ class Autoregressive(Proposal):
         plan = self.plan([system])
         index = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         log_q = self.log_density(x.double(), plan, index)
-        return self._draws(x, log_q)
+        return Draws.in_one_pass(x, log_q)
 
     @override
     def log_prob_batch(self, x: Tensor, batch: Batch) -> Tensor:
@@ -201,7 +201,7 @@ class Autoregressive(Proposal):
         volume = internals(y, plan)
         log_q = (log_p - volume.log_volume + plan.log_constant).masked_fill(~volume.inside, -torch.inf)
         x = gather(y, plan.place)
-        return self._draws(x - x.mean(dim=1, keepdim=True), log_q)
+        return Draws.in_one_pass(x - x.mean(dim=1, keepdim=True), log_q)
 
     @override
     def to_latent(self, x: Tensor, system: System, condition: Tensor | None = None) -> Transport:
@@ -242,17 +242,6 @@ class Autoregressive(Proposal):
         better = Autoregressive(self.config.model_copy(update={"dtype": "float64"}))
         better.load_state_dict(self.state_dict())
         return better.to(self.predictions.scale.device).eval()
-
-    @staticmethod
-    def _draws(x: Tensor, log_q: Tensor) -> Draws:
-        good = torch.isfinite(log_q) & torch.isfinite(x).flatten(1).all(1)
-        return Draws(
-            x=x,
-            log_q=log_q,
-            log_q_err=torch.zeros_like(log_q),
-            status=torch.where(good, int(Status.OK), int(Status.NONFINITE)),
-            evaluations=torch.ones(len(x), dtype=torch.int64, device=x.device),
-        )
 
     @override
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:

@@ -81,17 +81,7 @@ def explore(
     md: Md = None,
     override: Set = None,
     seed: o.Seed = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="Folder for the results.",
-            show_default="runs/SYSTEM-explore-seedK",
-            rich_help_panel=o.STATE,
-        ),
-    ] = None,
+    out: Annotated[Path | None, o.out_folder("runs/SYSTEM-explore-seedK")] = None,
     resume: o.Resume = False,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,

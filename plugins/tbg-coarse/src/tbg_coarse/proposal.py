@@ -13,7 +13,6 @@ from tbg_coarse.coordinates import Coordinates, split_coordinates
 from tbg_coarse.density import FineDensity
 from tbg_coarse.grid import GridDensity
 from tbg_core.contracts.field import Symmetry
-from tbg_core.contracts.integrator import Status
 from tbg_core.contracts.proposal import Draws, Proposal
 from tbg_core.errors import UnsupportedSystemError
 
@@ -111,22 +110,11 @@ class Coarse(Proposal):
         rotors, stiff, log_fine = self.fine.sample(coarse, uniform[:, :t], normal[:, : self.fine.stiff])
         x = coordinates.join(coarse, rotors, stiff, uniform[:, t : 2 * t])
         log_volume = coordinates.split(x.detach() if not x.requires_grad else x).log_volume
-        return _draws(x, log_p + log_fine - log_volume)
+        return Draws.in_one_pass(x, log_p + log_fine - log_volume)
 
     @override
     def log_prob(self, x: Tensor, system: System, condition: Tensor | None = None) -> Draws:
         parts = self.coordinates(system).split(x.double())
         log_p = self.grid.log_prob(parts.coarse) if condition is None else 0.0
         log_q = self.fine.log_prob(parts.coarse, parts.rotors, parts.stiff) - parts.log_volume + log_p
-        return _draws(x, log_q.masked_fill(~parts.inside, -math.inf))
-
-
-def _draws(x: Tensor, log_q: Tensor) -> Draws:
-    good = torch.isfinite(log_q) & torch.isfinite(x).flatten(1).all(1)
-    return Draws(
-        x=x,
-        log_q=log_q,
-        log_q_err=torch.zeros_like(log_q),
-        status=torch.where(good, int(Status.OK), int(Status.NONFINITE)),
-        evaluations=torch.ones(len(x), dtype=torch.int64),
-    )
+        return Draws.in_one_pass(x, log_q.masked_fill(~parts.inside, -math.inf))

@@ -101,15 +101,7 @@ def dipeptides(
     checkpoint: o.Checkpoint = None,
     override: o.Set = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="Folder for runs, results.json, results.md and report.html.",
-            show_default="bench/dipeptides-SPLIT-MODEL",
-            rich_help_panel=o.STATE,
-        ),
+        Path | None, o.out_folder("bench/dipeptides-SPLIT-MODEL", "runs, results.json, results.md and report.html")
     ] = None,
     resume: o.Resume = False,
     device: o.Device = "auto",
