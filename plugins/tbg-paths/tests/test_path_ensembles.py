@@ -43,7 +43,7 @@ def passage_times(space, paths):
 
 
 def check_against_grid(space, paths):
-    grid = GridPaths(space.target, space.start, space.end, space.dynamics.h, np.linspace(-2.2, 2.2, 221))
+    grid = GridPaths(space.target, space.start, space.end, space.dynamics.h, np.linspace(-2.2, 2.2, 220))
     marginals, x = grid.marginals(FRAMES), grid.nodes[:, 0]
     for frame in (0, FRAMES // 3, FRAMES // 2, FRAMES - 1):
         for power in (1, 2):
@@ -128,7 +128,7 @@ def test_the_second_coordinate_is_an_exact_autoregressive_process(well, bent, li
 def test_free_trajectories_and_transition_matrices_agree(well, brute):
     """The two references of these tests, against each other."""
     space = well()
-    grid = GridPaths(space.target, space.start, space.end, space.dynamics.h, np.linspace(-2.2, 2.2, 221))
+    grid = GridPaths(space.target, space.start, space.end, space.dynamics.h, np.linspace(-2.2, 2.2, 220))
     paths = brute(space, FRAMES, 200_000)
     found = passage_times(space, paths[None])
     middle = paths[:, FRAMES // 2, 0]

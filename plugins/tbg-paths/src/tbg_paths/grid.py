@@ -1,7 +1,8 @@
 """Exact path ensembles of overdamped dynamics in one or two dimensions, by products of transition matrices.
 
-The integral over frames is replaced by a sum over the nodes of a regular grid, which for smooth densities that vanish
-at the edges converges faster than any power of the spacing, once that is below the width of a step.
+The integral over frames is replaced by a sum over the nodes of a regular grid. For the smooth densities of steps that
+is as good as exact once the spacing is below the width of a step; the edges of A and B, which are sharp, are resolved
+to a fraction of the spacing, best where they lie between nodes.
 """
 
 from __future__ import annotations
