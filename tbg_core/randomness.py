@@ -45,6 +45,10 @@ class SampleKeys:
         """The same samples in an independent stream."""
         return replace(self, stream=f"{self.stream}/{name}")
 
+    def select(self, rows: slice | np.ndarray | Tensor) -> SampleKeys:
+        """The keys of some of the rows."""
+        return replace(self, index=self.index[rows.cpu().numpy() if isinstance(rows, Tensor) else rows])
+
     def generators(self) -> list[np.random.Generator]:
         """One independent generator per sample."""
         digest = hashlib.sha256(f"{self.seed}\0{self.stream}".encode()).digest()

@@ -98,8 +98,7 @@ class ReverseKL(Objective):
             rows = (batch.index == i).nonzero()[:, 0]
             if not len(rows):
                 continue
-            own = type(keys)(keys.seed, keys.stream, keys.index[rows.cpu().numpy()])
-            terms = reverse_kl(proposal, own, self.target(system), margin=self.config.margin)
+            terms = reverse_kl(proposal, keys.select(rows), self.target(system), margin=self.config.margin)
             total = total + len(rows) * terms.loss
             dims += len(rows) * system.space.dim
         return total / dims

@@ -58,8 +58,7 @@ class _Draw:
 
     def select(self, rows: Tensor) -> _Draw:
         """That of some of the rows."""
-        index = self.keys.index[rows.cpu().numpy()]
-        return _Draw(self.batch.select(rows), SampleKeys(self.keys.seed, self.keys.stream, index))
+        return _Draw(self.batch.select(rows), self.keys.select(rows))
 
 
 def _optimizer(proposal: Proposal, settings: TrainingSettings) -> torch.optim.Optimizer:

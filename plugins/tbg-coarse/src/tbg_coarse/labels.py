@@ -64,7 +64,7 @@ def label(proposal: Proposal, target: Target, s: np.ndarray, draws: int, keys: S
     with torch.no_grad():
         for start in range(0, len(keys), _ROWS):
             rows = slice(start, start + _ROWS)
-            own = type(keys)(keys.seed, keys.stream, keys.index[rows])
+            own = keys.select(rows)
             drawn = proposal.sample_with_log_prob(own, target.system, condition[rows])
             log_w.append((-target.reduced_energy(drawn.x) - drawn.log_q).numpy())
     found = np.concatenate(log_w).reshape(len(s), draws)
