@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tbg_core.datasets.convergence import cis_bonds
+from tbg_core.errors import UnsupportedSystemError
 from tbg_core.molecule.residues import AMINO_ACIDS, ONE_LETTER
+from tbg_core.observables.geometry import dihedral
+from tbg_core.observables.torsions import torsions
 from tbg_core.testing.system import SystemConformance
 from tbg_openmm.backend import OpenMMBackend
 from tbg_openmm.completeness import check_bonds, check_complete
@@ -79,6 +83,20 @@ def test_every_amino_acid_builds_at_either_end_and_between_caps(build, code):
     letter = ONE_LETTER[code]
     for text in (f"{letter}G", f"G{letter}", f"{letter}{letter}", f"ACE-{code}-NME", f"A{letter}{letter}A"):
         check_molecule(build(text))
+
+
+def test_a_peptide_bond_starts_cis_where_asked(build):
+    trans, cis = build("APA"), PeptideSource(PeptideConfig(sequence="APA", cis=(2,))).build()
+    assert trans.key == cis.key
+    omega = [np.cos(dihedral(cis.reference[None], *atoms))[0] for atoms in torsions(cis, "omega").values()]
+    assert [round(value) for value in omega] == [1, -1]
+    assert not cis_bonds(trans, trans.reference[None])[0]
+    check_molecule(cis)
+
+
+def test_a_cis_bond_that_is_not_there_is_refused():
+    with pytest.raises(UnsupportedSystemError, match="no residue 4"):
+        PeptideSource(PeptideConfig(sequence="APA", cis=(4,))).build()
 
 
 def test_names_and_codes(build, alanine_dipeptide):

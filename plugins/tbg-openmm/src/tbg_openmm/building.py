@@ -19,7 +19,7 @@ from tbg_openmm.presets import preset_for
 from tbg_openmm.topology import from_topology, order_hydrogens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from tbg_core.molecule import Molecule
     from tbg_openmm.sequence import Residue
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _CAPS = {"ACE": (("N",), "CH3"), "NME": (("C", "O"), "C"), "NH2": (("CA", "C", "O"), "CA")}
 
 
-def build_molecule(residues: Sequence[Residue], name: str) -> Molecule:
-    """Builds an extended L-peptide with trans amide bonds.
+def build_molecule(residues: Sequence[Residue], name: str, cis: Collection[int] = ()) -> Molecule:
+    """Builds an extended L-peptide, amide bonds trans but for those before the residues ``cis``, counted from 1.
 
     The same residues always give the same identity: hydrogens are placed deterministically and labelled by
     :func:`~tbg_openmm.topology.order_hydrogens`.
@@ -38,7 +38,7 @@ def build_molecule(residues: Sequence[Residue], name: str) -> Molecule:
     Raises:
         UnsupportedSystemError: If no sensible conformation is found.
     """
-    structure = app.PDBFile(io.StringIO(_heavy_atoms(residues)))
+    structure = app.PDBFile(io.StringIO(_heavy_atoms(residues, cis)))
     modeller = app.Modeller(structure.topology, structure.positions)
     preset = preset_for([residue.amino_acid for residue in residues])
     forcefield = load_forcefield(preset.forcefield)
@@ -60,12 +60,17 @@ def build_molecule(residues: Sequence[Residue], name: str) -> Molecule:
     return from_topology(modeller.topology, minimised, name)
 
 
-def _heavy_atoms(residues: Sequence[Residue]) -> str:
+def _heavy_atoms(residues: Sequence[Residue], cis: Collection[int]) -> str:
     """PDB text of the heavy atoms, with the C-terminal OXT where there is no cap."""
     import PeptideBuilder
 
     letters = [ONE_LETTER.get(residue.amino_acid, "G") for residue in residues]
-    structure = PeptideBuilder.make_extended_structure("".join(letters))
+    structure = PeptideBuilder.initialize_res(letters[0])
+    for number, letter in enumerate(letters[1:], start=2):
+        geometry = PeptideBuilder.Geometry.geometry(letter)
+        if number in cis:
+            geometry.omega = 0.0
+        PeptideBuilder.add_residue(structure, geometry)
     if residues[-1].amino_acid not in _CAPS:
         PeptideBuilder.add_terminal_OXT(structure)
     lines: list[str] = []

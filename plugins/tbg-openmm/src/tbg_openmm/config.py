@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
@@ -18,6 +18,11 @@ class PeptideConfig(ComponentConfig):
         min_length=1,
         description="One-letter codes (GF: a zwitterion at pH 7), or residue codes joined by hyphens, with "
         "caps and protonation states (ACE-ALA-NME, ACE-HID-NME).",
+    )
+    cis: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        default=(),
+        description="Residues, counted from 1 with the caps, whose peptide bond to the one before starts cis: [2] for "
+        "the proline of TP. It does not turn over in a simulation.",
     )
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tbg_core.contracts.system import SystemSource
+from tbg_core.errors import UnsupportedSystemError
 from tbg_openmm.sequence import NAMES, has_form, parse_sequence
 
 if TYPE_CHECKING:
@@ -37,13 +38,18 @@ class PeptideSource(SystemSource):
         Raises:
             UnsupportedSystemError: Naming the residue that cannot be built.
         """
-        return _built(self.config.sequence)
+        return _built(self.config.sequence, frozenset(self.config.cis))
 
 
 @lru_cache(maxsize=256)
-def _built(sequence: str) -> Molecule:
+def _built(sequence: str, cis: frozenset[int]) -> Molecule:
     """The peptide of a sequence; kept, because the same one is asked for again and again, by every run and shard."""
     residues = parse_sequence(sequence)
+    if cis and max(cis) > len(residues):
+        raise UnsupportedSystemError(
+            f"{sequence} has no residue {max(cis)} to start cis.",
+            fix=f"Count from 1, caps included; the last is {len(residues)}.",
+        )
     from tbg_openmm.building import build_molecule
 
-    return build_molecule(residues, NAMES.get(sequence, sequence))
+    return build_molecule(residues, NAMES.get(sequence, sequence), cis)
