@@ -116,18 +116,19 @@ def _suited(config: RunConfig, registry: Registry, basis: Basis) -> RunConfig:
     if "dynamics" in defaults:
         energy = defaults.get("energy") or config.energy
         defaults["dynamics"]["name"] = dynamics_for(registry, basis, energy["name"], defaults["dynamics"]["name"])
-    if _lacks_field(config, registry):
+    model = defaults.get("model", config.model)
+    if _lacks_field(model, registry):
         field = default_for(registry, "field", basis, DEFAULT_NAMES["model"])
-        defaults["model"] = {**config.model, "field": {"name": field}}
+        defaults["model"] = {**model, "field": {"name": field}}
     return RunConfig.model_construct(config.model_fields_set, **{**dict(config), **defaults})
 
 
-def _lacks_field(config: RunConfig, registry: Registry) -> bool:
+def _lacks_field(model: dict[str, Any], registry: Registry) -> bool:
     """True for a proposal by name, such as ``flow``, that moves along a vector field, where none was named."""
-    name = config.model["name"]
-    if "model" not in config.model_fields_set or name not in registry.names("proposal"):
+    name = model["name"]
+    if name not in registry.names("proposal"):
         return False
-    return "field" in registry.spec("proposal", name).slots and config.model.get("field") is None
+    return "field" in registry.spec("proposal", name).slots and model.get("field") is None
 
 
 def _training_of(config: RunConfig, registry: Registry) -> tuple[str, bool]:

@@ -55,7 +55,8 @@ def basis_of_model(registry: Registry, reference: Mapping[str, Any], label: str)
 
 def default_for(registry: Registry, kind: str, basis: Basis, usual: str) -> str:
     """The component of ours to take for ``basis``: the usual one, or if that does not fit, the default that does."""
-    kinds = ("field", "proposal") if kind == "proposal" else (kind,)
+    # A proposal that is a default knows its own field; a field is made a flow of.
+    kinds = ("proposal", "field") if kind == "proposal" else (kind,)
     try:
         if all(basis.fits(s) for k in kinds for s in registry.specs(k) if s.name == usual):
             return usual

@@ -18,7 +18,11 @@ class StateSpace(ABC):
     Attributes:
         event_shape: Shape of one state, without the batch dimension.
         dim: Dimension of the space, at most the product of ``event_shape``.
+        system_class: Class of the systems that live on it, as components declare whom they are for
+            (:data:`tbg_core.registry.spec.SYSTEM_CLASSES`); molecules are one whatever their space.
     """
+
+    system_class: ClassVar[str] = "vectors"
 
     event_shape: tuple[int, ...]
     dim: int
@@ -71,6 +75,33 @@ class MeanFree(StateSpace):
     def project(self, x: Tensor) -> Tensor:
         """Subtracts the centroid (unweighted, not the centre of mass)."""
         return x - x.mean(dim=-2, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Logits(StateSpace):
+    """Logits of ``variables`` discrete variables with ``classes`` classes each; states are [B, n, c].
+
+    Those of a variable sum to zero, for a softmax does not see their mean; ``argmax`` makes a labelling of a state.
+    The measure is the orthonormal one on the n(c-1)-dimensional subspace.
+    """
+
+    variables: int
+    classes: int
+    system_class: ClassVar[str] = "labels"
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Shape of one state, (n, c)."""
+        return (self.variables, self.classes)
+
+    @property
+    def dim(self) -> int:  # type: ignore[override]
+        """Dimension n(c-1)."""
+        return self.variables * (self.classes - 1)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Subtracts the mean over the classes of each variable."""
+        return x - x.mean(dim=-1, keepdim=True)
 
 
 @runtime_checkable

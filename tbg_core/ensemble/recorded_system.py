@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tbg_core.contracts.system import Euclidean, MeanFree, StateSpace, System
+from tbg_core.contracts.system import Euclidean, Logits, MeanFree, StateSpace, System
 from tbg_core.errors import StorageError
 from tbg_core.molecule import Molecule
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordedSpace(StateSpace):
-    """Shape and dimension of a space that neither R^d nor mean-free coordinates describe."""
+    """Shape and dimension of a space that none of the core's describes."""
 
     event_shape: tuple[int, ...]
     dim: int
@@ -41,16 +41,20 @@ class RecordedSystem:
         key: Content hash of the system that was sampled.
         event_shape: Shape of one state.
         dim: Dimension of its space.
+        space_type: Name of the class of its space; empty where its shape says enough.
     """
 
     name: str
     key: str
     event_shape: tuple[int, ...]
     dim: int
+    space_type: str = ""
 
     @property
     def space(self) -> StateSpace:
-        """R^d or mean-free coordinates where shape and dimension say so."""
+        """One of the core's, by its name or where shape and dimension say so."""
+        if self.space_type == Logits.__name__:
+            return Logits(*self.event_shape)
         if self.event_shape == (self.dim,):
             return Euclidean(self.dim)
         points = (self.dim + 3) // 3
@@ -71,6 +75,7 @@ def system_to_dict(system: System) -> dict[str, Any]:
         "key": system.key,
         "event_shape": list(system.space.event_shape),
         "dim": system.space.dim,
+        "space": Logits.__name__ if isinstance(system.space, Logits) else "",
     }
 
 
@@ -87,7 +92,8 @@ def system_from_dict(data: dict[str, Any]) -> System:
             return molecule_from_dict(data["molecule"])
         if data["type"] == "recorded":
             shape = tuple(int(size) for size in data["event_shape"])
-            return RecordedSystem(str(data["name"]), str(data["key"]), shape, int(data["dim"]))
+            kind = str(data.get("space", ""))
+            return RecordedSystem(str(data["name"]), str(data["key"]), shape, int(data["dim"]), kind)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"the record of the system is damaged: {error!r}.") from error
     raise StorageError(f"a system of type {data['type']!r} is not known to this version.")

@@ -224,7 +224,7 @@ def _time_paths(variant: _Variant, x: Tensor, system: System, plan: Plan) -> Non
 def _time_stages(variant: _Variant, x: Tensor, system: System, plan: Plan) -> None:
     """Appends seconds per sample and stage: what a divergence costs does not depend on the state."""
     passed = 0.0
-    for t in torch.linspace(1.0, 0.0, plan.stages).tolist():
+    for t in torch.linspace(variant.proposal.t_end, 0.0, plan.stages).tolist():
         begin = _clock(plan)
         divergence = _stage(variant, x, system, t)
         passed += _clock(plan) - begin

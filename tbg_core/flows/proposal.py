@@ -13,13 +13,17 @@ from tbg_core.contracts.field import Symmetry
 from tbg_core.contracts.integrator import Status
 from tbg_core.contracts.likelihood import Transport
 from tbg_core.contracts.proposal import Draws, Proposal
-from tbg_core.contracts.system import Batch, Euclidean
+from tbg_core.contracts.system import Batch, MeanFree
 from tbg_core.errors import ConfigError
 from tbg_core.flows.config import FlowConfig, QuadratureConfig
 from tbg_core.flows.quadrature import Quadrature
 from tbg_core.randomness import SampleKeys
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
     from tbg_core.contracts.field import VectorField
     from tbg_core.contracts.integrator import Integrator
     from tbg_core.contracts.likelihood import LikelihoodRule
@@ -30,16 +34,18 @@ _GROUPS = ("none", "SE3", "E3")
 
 
 class FlowProposal(Proposal):
-    """x = s F(z): z from the prior at t = 0, F the flow of dx/dt = v(t, x) up to t = 1, s the length scale.
+    """x = s F(z): z from the prior at t = 0, F the flow of dx/dt = v(t, x) up to t = T, s the length scale.
 
-    log q(x) = log p0(z) - integral of div v from 0 to 1 - dim log s, with respect to nm^dim on the space of
-    the system. Gradients are recorded wherever they are enabled: call it under ``torch.no_grad()`` to sample.
+    log q(x) = log p0(z) - integral of div v from 0 to T - dim log s, with respect to nm^dim on the space of
+    the system. T is 1 unless a proposal says otherwise. Gradients are recorded wherever they are enabled: call it
+    under ``torch.no_grad()`` to sample.
 
     Attributes:
         prior: Density of z, in units of the length scale.
         field: v.
         integrator: Solves the equation, either way.
         likelihood: Obtains log q along the way.
+        t_end: T.
         length_scale: s in nm, float64; nan until it is known. Stored with the weights.
         dtype: Type of states inside the flow.
     """
@@ -47,6 +53,7 @@ class FlowProposal(Proposal):
     reparameterised: ClassVar[bool] = True
     any_path: ClassVar[bool] = True
     """True if any path of densities from prior to data will do; False if the meaning of the field fixes one."""
+    t_end: float = 1.0
     length_scale: Tensor
 
     def __init__(
@@ -103,6 +110,14 @@ class FlowProposal(Proposal):
         self.length_scale.fill_(scale)
 
     @override
+    def fit_constants(self, systems: Sequence[System], states: Sequence[np.ndarray]) -> None:
+        """Sets the length scale; that of what has no length is 1."""
+        if isinstance(systems[0].space, MeanFree):
+            super().fit_constants(systems, states)
+        elif self.config.length_scale_nm is None:
+            self.length_scale.fill_(1.0)
+
+    @override
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles the field, the one part that does the work."""
         self.field.compile(*args, **kwargs)
@@ -137,7 +152,8 @@ class FlowProposal(Proposal):
         """
         scale = self.scale_for(system)
         y = system.space.project(x.double() / scale).to(self.dtype)
-        return self._move(y, system, 1.0, 0.0, condition=condition, keys=keys, shift=-system.space.dim * scale.log())
+        shift = -system.space.dim * scale.log()
+        return self._move(y, system, self.t_end, 0.0, condition=condition, keys=keys, shift=shift)
 
     @override
     def from_latent(
@@ -151,7 +167,8 @@ class FlowProposal(Proposal):
         """States x [B, *event] (nm for molecules) of latent z, with log|det dx/dz|; see :meth:`to_latent`."""
         scale = self.scale_for(system)
         y = system.space.project(z).to(self.dtype)
-        moved = self._move(y, system, 0.0, 1.0, condition=condition, keys=keys, shift=system.space.dim * scale.log())
+        shift = system.space.dim * scale.log()
+        moved = self._move(y, system, 0.0, self.t_end, condition=condition, keys=keys, shift=shift)
         x = system.space.project(moved.x.double()) * scale
         return Transport(x, moved.log_det, moved.log_det_err, moved.status, moved.evaluations)
 
@@ -161,14 +178,14 @@ class FlowProposal(Proposal):
         return self.prior.log_prob(system.space.project(z), system)
 
     def scale_for(self, system: System) -> Tensor:
-        """The length scale, float64: 1 for systems on R^d unless it was set.
+        """The length scale, float64: 1 unless it was set for what has no length, points in R^d and logits.
 
         Raises:
             ConfigError: If it is not known yet.
         """
         if torch.isfinite(self.length_scale):
             return self.length_scale
-        if isinstance(system.space, Euclidean):
+        if not isinstance(system.space, MeanFree):
             return torch.ones_like(self.length_scale)
         raise ConfigError(
             f"The flow has no length scale, which {system.name} needs.",
@@ -187,6 +204,7 @@ class FlowProposal(Proposal):
         rule = Quadrature(QuadratureConfig(nodes=63))
         exact = FlowProposal(config, prior=self.prior, field=field, integrator=integrator, likelihood=rule)
         exact.length_scale = self.length_scale.clone()
+        exact.t_end = self.t_end
         return exact
 
     def _move(

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class FlowMatching(Objective):
-    """E |v(t, x_t) - (x1 - x0)|^2 / D with x_t = (1-t) x0 + t x1 + sigma eps.
+    """E |T v(T t, x_t) - (x1 - x0)|^2 / D with x_t = (1-t) x0 + t x1 + sigma eps, t in [0, 1].
 
-    x0 is from the prior, x1 from the data, in units of the flow's length scale; eps is standard normal on the
-    space. D is the number of coordinates of a row's own system (3N for molecules), so that large molecules
-    of a mixed batch do not outweigh small ones.
+    T is the time at which the flow ends, 1 for most. x0 is from the prior, x1 from the data, in units of the flow's
+    length scale; eps is standard normal on the space. D is the number of coordinates of a row's own system (3N for
+    molecules), so that large molecules of a mixed batch do not outweigh small ones.
 
     All noise of a batch comes from one generator seeded by its keys: in training the batch, not the sample,
     is the unit that is reproduced. Source: Lipman et al., ICLR 2023; Klein and Noe, NeurIPS 2024.
@@ -44,7 +44,7 @@ class FlowMatching(Objective):
         # In mixed precision only the network may run in few digits, not the states it is trained on.
         with torch.autocast(x.device.type, enabled=False):
             t, x_t, target = self._regression(flow, x, batch, keys)
-        error = flow.field(t, x_t, batch) - target
+        error = flow.t_end * flow.field(flow.t_end * t, x_t, batch) - target
         squares = error.flatten(1).square()
         if batch.mask is None:
             per_row: Tensor = squares.mean(dim=1)
@@ -65,7 +65,7 @@ class FlowMatching(Objective):
         x1 = batch.centre(x1) if molecules else x1
         x0 = flow.prior.sample_batch(batch, tuple(x.shape[1:]), noise, flow.dtype)
         eps = torch.randn(x.shape, generator=noise, device=x.device, dtype=flow.dtype)
-        eps = batch.centre(eps) if molecules else eps
+        eps = batch.centre(eps) if molecules else batch.systems[0].space.project(eps)
         if self._aligns(flow, batch):
             reflections = self.config.align_reflections
             x0 = align(x0, x1, reflections=flow.symmetry.reflection if reflections is None else reflections)

@@ -25,7 +25,8 @@ class Observable:
         period: Period of the values, 2 pi for dihedrals (which lie in [-pi, pi]); None if they have none.
         function: States [n, *event], nm for molecules -> values [n].
         atoms: The atoms it depends on; empty for all.
-        event_ndim: Dimensions of one state: 2 for molecules ([N, 3]), 1 for vectors ([d]).
+        event_ndim: Dimensions of one state: 2 for molecules ([N, 3]) and logits ([n, c]), 1 for vectors ([d]).
+        components: Size of the last axis of a state of two dimensions: 3 for molecules; None: any.
         model_error: Standard error that every value has beside the sampling error, e.g. that of a Karplus curve, in
             ``unit``. It does not shrink with the number of samples, and no interval contains it.
         source: Where its parameters come from.
@@ -37,14 +38,16 @@ class Observable:
     function: Callable[[NDArray[np.floating]], NDArray[np.float64]] = field(repr=False, compare=False)
     atoms: tuple[int, ...] = ()
     event_ndim: int = 2
+    components: int | None = 3
     model_error: float = 0.0
     source: str = ""
 
     def __call__(self, positions: ArrayLike) -> NDArray[np.float64]:
         """Values [n], float64, of states [n, *event]."""
         x = np.asarray(positions)
-        if x.ndim != self.event_ndim + 1 or (self.event_ndim == 2 and x.shape[-1] != 3):
-            wanted = "positions [n, N, 3]" if self.event_ndim == 2 else "states [n, d]"
+        sized = self.event_ndim == 2 and self.components is not None
+        if x.ndim != self.event_ndim + 1 or (sized and x.shape[-1] != self.components):
+            wanted = "positions [n, N, 3]" if sized else f"states of {self.event_ndim} dimensions"
             raise ValueError(f"{self.name} needs {wanted}, not {x.shape}.")
         return self.function(x)
 

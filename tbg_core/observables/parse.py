@@ -73,7 +73,7 @@ def default_observables(system: System) -> tuple[Observable, ...]:
 
 def _sources(system: System) -> Iterator[tuple[str, ObservableSource]]:
     """The sources for the class of the system, the core's first, as their plugins declare them."""
-    wanted = "molecules" if isinstance(system, Molecule) else "vectors"
+    wanted = "molecules" if isinstance(system, Molecule) else system.space.system_class
     registry = get_registry()
     for kind, name in (component for record in registry.plugins for component in record.components):
         if kind == "observable" and registry.spec(kind, name).system_classes <= {wanted}:

@@ -8,9 +8,11 @@ from tbg_core.config.base import ComponentConfig
 
 
 class GaussianConfig(ComponentConfig):
-    """Options of the Gaussian prior on R^d."""
+    """Options of the Gaussian priors on R^d and on logits."""
 
-    std: float = Field(1.0, gt=0, description="Standard deviation of every coordinate (length scales).")
+    std: float = Field(
+        1.0, gt=0, description="Standard deviation along every direction of the space (length scales; 1 for logits)."
+    )
 
 
 class MeanFreeGaussianConfig(ComponentConfig):

@@ -1,4 +1,4 @@
-"""Isotropic Gaussian priors on R^d and on mean-free coordinates."""
+"""Isotropic Gaussian priors on R^d, on mean-free coordinates and on mean-free logits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from tbg_core.contracts.field import Symmetry
 from tbg_core.contracts.prior import Prior
-from tbg_core.contracts.system import Euclidean, MeanFree, StateSpace
+from tbg_core.contracts.system import Euclidean, Logits, MeanFree, StateSpace
 from tbg_core.errors import UnsupportedSystemError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Gaussian(_Isotropic):
     """N(0, std^2 I) on R^d, with respect to Lebesgue measure."""
 
     space = Euclidean
-    fix = "Use the prior mean-free-gaussian or harmonic."
+    fix = "Use the prior mean-free-gaussian or harmonic for molecules, logit-gaussian for labels."
 
     @override
     def sample_batch(
@@ -95,3 +95,23 @@ class MeanFreeGaussian(_Isotropic):
         shape = (len(batch), *event_shape)
         z = torch.randn(shape, generator=generator, device=generator.device, dtype=dtype)
         return self.config.std * batch.centre(z)
+
+
+class LogitGaussian(_Isotropic):
+    """N(0, std^2 I) on the mean-free logits of discrete variables, with respect to their orthonormal measure.
+
+    It prefers no class of any variable: softmax of a draw has the same law whatever the order of the classes.
+    """
+
+    space = Logits
+    fix = "Use the prior gaussian, or mean-free-gaussian or harmonic for molecules."
+
+    @override
+    def sample_batch(
+        self, batch: Batch, event_shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype
+    ) -> Tensor:
+        space = self._space_of(batch.systems[0])
+        shape = (len(batch), *event_shape)
+        return self.config.std * space.project(
+            torch.randn(shape, generator=generator, device=generator.device, dtype=dtype)
+        )

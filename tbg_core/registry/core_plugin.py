@@ -37,6 +37,15 @@ def _priors() -> list[ComponentSpec]:
         ),
         ComponentSpec(
             kind="prior",
+            name="logit-gaussian",
+            summary="Isotropic Gaussian on the mean-free logits of discrete variables.",
+            target="tbg_core.priors.gaussian:LogitGaussian",
+            config="tbg_core.priors.config:GaussianConfig",
+            capabilities=frozenset({"labels", DEFAULT}),
+            conformance=("tbg_core.priors.conformance:TestLogitGaussian",),
+        ),
+        ComponentSpec(
+            kind="prior",
             name="harmonic",
             summary="Gaussian of springs along the bonds of a molecule.",
             target="tbg_core.priors.harmonic:HarmonicPrior",

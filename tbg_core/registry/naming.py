@@ -13,7 +13,7 @@ CORE: Final = "tbg-core"
 
 _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     CORE: {
-        "prior": ("mean-free-gaussian", "gaussian", "harmonic"),
+        "prior": ("mean-free-gaussian", "gaussian", "logit-gaussian", "harmonic"),
         "likelihood": ("augmented", "quadrature", "discrete", "hutchinson"),
         "proposal": ("flow",),
         "objective": ("flow-matching", "maximum-likelihood", "reverse-kl"),
@@ -21,6 +21,15 @@ _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "dynamics": ("langevin",),
         "observable": ("torsions", "shape", "j-couplings", "internal-coordinates"),
         "executor": ("local",),
+    },
+    "tbg-assignment": {
+        "system": ("labels",),
+        "energy": ("potts", "label-table"),
+        "field": ("assignment-network",),
+        "proposal": ("assignment",),
+        "objective": ("fisher-rao-matching",),
+        "dynamics": ("label-sampler",),
+        "observable": ("labels",),
     },
     "tbg-coarse": {"proposal": ("coarse",), "dynamics": ("vector-langevin",)},
     "tbg-data-dipeptides": {"dataset": ("dipeptides",)},

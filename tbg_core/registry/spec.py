@@ -12,7 +12,7 @@ from tbg_core.errors import PluginError
 API_VERSION: Final = 1
 """Version of the contracts; a component made for another one is refused."""
 
-SYSTEM_CLASSES: Final = ("molecules", "vectors")
+SYSTEM_CLASSES: Final = ("molecules", "vectors", "labels")
 """Capabilities that say which systems a source makes, and which a component is for (none of them: any)."""
 
 DEFAULT: Final = "default"
@@ -24,6 +24,7 @@ ENERGY: Final = "energy:"
 CAPABILITIES: Final[dict[str, str]] = {
     "molecules": "makes molecules, or is for them",
     "vectors": "makes points in R^d, or is for them",
+    "labels": "makes discrete variables, as mean-free logits, or is for them",
     DEFAULT: "is taken where the user names none (components of this project only)",
     "biased": "gives stochastic estimates of log q; ensembles are marked",
     "gradients": "gives energy gradients",

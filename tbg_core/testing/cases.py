@@ -2,7 +2,7 @@
 
 Without a class of its own a component is built with its default options, its slots are filled with the exact parts
 of :mod:`tbg_core.testing.parts`, and it is tried on a small system of its class:
-N-methylacetamide, or a point in a plane.
+N-methylacetamide, logits of discrete variables, or a point in a plane.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ import pytest
 import torch
 
 from tbg_core.contracts.energy import ThermodynamicState
+from tbg_core.contracts.system import Logits
 from tbg_core.errors import PluginError
 from tbg_core.flows.augmented import Augmented
 from tbg_core.flows.config import AugmentedConfig
 from tbg_core.molecule import Molecule
 from tbg_core.priors.config import GaussianConfig, MeanFreeGaussianConfig
-from tbg_core.priors.gaussian import Gaussian, MeanFreeGaussian
+from tbg_core.priors.gaussian import Gaussian, LogitGaussian, MeanFreeGaussian
 from tbg_core.testing.parts import (
     ClassicRK4,
     CurvedField,
     Harmonic,
     PairField,
+    labels,
     n_methylacetamide,
     near_reference,
     plane,
@@ -89,8 +91,10 @@ def cases(registry: Registry, spec: ComponentSpec) -> dict[str, type]:
 
 
 def standard_system(spec: ComponentSpec) -> System:
-    """What a component is tried on: N-methylacetamide if it is for molecules only, else a point in a plane."""
-    return n_methylacetamide() if spec.system_classes == {"molecules"} else plane()
+    """What a component is tried on: a small system of the class it is for, else a point in a plane."""
+    if spec.system_classes == {"molecules"}:
+        return n_methylacetamide()
+    return labels() if spec.system_classes == {"labels"} else plane()
 
 
 def _methods(registry: Registry, spec: ComponentSpec) -> dict[str, Any]:
@@ -104,7 +108,7 @@ def _methods(registry: Registry, spec: ComponentSpec) -> dict[str, Any]:
             cls = registry.load(spec.target, f"field {spec.name!r}")
             config = cls.adapt(registry.validated("field", spec.name, {}), [system])
             return _scatter(cls(config))
-        slots = {slot: _part(kind, molecular=molecular) for slot, kind in spec.slots.items()}
+        slots = {slot: _part(kind, system) for slot, kind in spec.slots.items()}
         if spec.kind == "proposal":
             if molecular and "length_scale_nm" in registry.config_class(spec.kind, spec.name).model_fields:
                 options["length_scale_nm"] = 0.1  # type: ignore[assignment]
@@ -130,14 +134,16 @@ def _methods(registry: Registry, spec: ComponentSpec) -> dict[str, Any]:
     return methods
 
 
-def _part(kind: str, *, molecular: bool) -> Any:
+def _part(kind: str, system: System) -> Any:
     """An exact component for a slot.
 
     Raises:
         PluginError: If there is none of that kind.
     """
+    molecular = isinstance(system, Molecule)
+    vectors = LogitGaussian if isinstance(system.space, Logits) else Gaussian
     parts: dict[str, Callable[[], Any]] = {
-        "prior": lambda: MeanFreeGaussian(MeanFreeGaussianConfig()) if molecular else Gaussian(GaussianConfig()),
+        "prior": lambda: MeanFreeGaussian(MeanFreeGaussianConfig()) if molecular else vectors(GaussianConfig()),
         "field": lambda: PairField() if molecular else CurvedField(2),
         "integrator": lambda: ClassicRK4(12),
         "likelihood": lambda: Augmented(AugmentedConfig()),

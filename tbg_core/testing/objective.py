@@ -61,6 +61,10 @@ class ObjectiveConformance(ABC):
         x[:, 0] += 1.5
         return x
 
+    def changed(self, x: Tensor) -> Tensor:
+        """Other data than ``x``, in the eyes of the objective."""
+        return x + 0.3
+
     def _loss(self, proposal: Proposal, x: Tensor, stream: str = "a") -> Tensor:
         keys = SampleKeys.range(2, f"objective/{stream}", 0, len(x))
         return self.make().loss(proposal, x, Batch.single(self.system(), len(x)), keys)
@@ -85,7 +89,7 @@ class ObjectiveConformance(ABC):
         first, again = self._loss(proposal, x), self._loss(proposal, x)
         assert torch.equal(first, again)
         assert torch.equal(x, kept)
-        assert torch.equal(self._loss(proposal, x + 0.3), first) != self.make().uses_data
+        assert torch.equal(self._loss(proposal, self.changed(x)), first) != self.make().uses_data
         assert not torch.equal(self._loss(proposal, x, "b"), first) or self.make().uses_data
 
     def test_loss_is_a_mean(self) -> None:

@@ -15,7 +15,7 @@ from tbg_core.contracts.energy import EnergyBackend, Target, ThermodynamicState
 from tbg_core.contracts.field import Symmetry, VectorField
 from tbg_core.contracts.integrator import Integrator, Solution, Status
 from tbg_core.contracts.proposal import Draws, Proposal
-from tbg_core.contracts.system import Batch, Euclidean, MeanFree, StateSpace
+from tbg_core.contracts.system import Batch, Euclidean, Logits, MeanFree, StateSpace
 from tbg_core.molecule import Molecule
 from tbg_core.molecule.graph import neighbour_table
 from tbg_core.molecule.handedness import handedness_labels
@@ -56,6 +56,11 @@ def plane(dim: int = 2) -> Point:
 def atoms(count: int = 4) -> Point:
     """Points in space that are no molecule."""
     return Point(MeanFree(count))
+
+
+def labels(variables: int = 3, classes: int = 3) -> Point:
+    """Discrete variables of which nothing but their number is known."""
+    return Point(Logits(variables, classes))
 
 
 def n_methylacetamide() -> Molecule:
