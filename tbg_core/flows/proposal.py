@@ -13,7 +13,7 @@ from tbg_core.contracts.field import Symmetry
 from tbg_core.contracts.integrator import Status
 from tbg_core.contracts.likelihood import Transport
 from tbg_core.contracts.proposal import Draws, Proposal
-from tbg_core.contracts.system import Batch, MeanFree
+from tbg_core.contracts.system import Batch, Logits, MeanFree
 from tbg_core.errors import ConfigError
 from tbg_core.flows.config import FlowConfig, QuadratureConfig
 from tbg_core.flows.quadrature import Quadrature
@@ -111,8 +111,8 @@ class FlowProposal(Proposal):
 
     @override
     def fit_constants(self, systems: Sequence[System], states: Sequence[np.ndarray]) -> None:
-        """Sets the length scale; that of what has no length is 1."""
-        if isinstance(systems[0].space, MeanFree):
+        """Sets the length scale; logits have none, whatever they are like."""
+        if not isinstance(systems[0].space, Logits):
             super().fit_constants(systems, states)
         elif self.config.length_scale_nm is None:
             self.length_scale.fill_(1.0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from tbg_core.flows.quadrature import Quadrature
 from tbg_core.priors.config import GaussianConfig, MeanFreeGaussianConfig
 from tbg_core.priors.gaussian import Gaussian, MeanFreeGaussian
 from tbg_core.randomness import SampleKeys
+from tbg_core.testing.parts import labels
 
 AUGMENTED = Augmented(AugmentedConfig())
 QUADRATURE = Quadrature(QuadratureConfig(nodes=21))
@@ -153,6 +155,14 @@ def test_length_scale_is_set_from_data_kept_in_float64_and_saved(toys):
     assert plane.scale_for(toys.euclidean(2)) == 1.0
     plane.prepare_training(torch.randn(5, 2))
     assert plane.length_scale == 1.0
+
+
+def test_logits_have_no_length_scale_though_they_may_be_shaped_like_atoms(toys):
+    flow = toys.flow(toys.MlpField(2), AUGMENTED)
+    flow.fit_constants([labels(5, 3)], [9.0 * np.ones((4, 5, 3))])
+    assert flow.length_scale == 1.0
+    flow.fit_constants([toys.atoms(2)], [np.array([[[1.0, 0, 0], [-1.0, 0, 0]]])])
+    assert flow.length_scale == pytest.approx(math.sqrt(1 / 3))
 
 
 def test_centroid_of_data_does_not_enter_the_scale(toys):

@@ -16,7 +16,7 @@ from tbg_core.objectives.flow_matching import FlowMatching
 from tbg_core.randomness import SampleKeys
 from tbg_core.samplers.config import ImportanceSamplerConfig
 from tbg_core.samplers.importance import ImportanceSampler
-from tbg_core.testing.parts import CurvedField, GaussianProposal
+from tbg_core.testing.parts import CurvedField, GaussianProposal, plane
 from tbg_nonequilibrium.config import (
     DenoisingScoreMatchingConfig,
     EulerMaruyamaConfig,
@@ -101,7 +101,7 @@ def test_data_of_two_symmetric_wells_are_learned():
     with torch.random.fork_rng():
         torch.manual_seed(0)  # noqa: TID251 - torch initialises weights from its global generator
         model = diffusion(MLP(MLPConfig(dim=1, width=32, depth=2)))
-    model.prepare_training(x)
+    model.fit_constants([plane(1)], [x.numpy()])
     assert float(model.length_scale) == pytest.approx(0.5 * float(x.std()), rel=1e-3)
     objective = DenoisingScoreMatching(DenoisingScoreMatchingConfig())
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
