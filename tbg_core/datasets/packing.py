@@ -122,11 +122,11 @@ def _of_samples(folder: Path, entry: dict[str, Any], frames: int) -> _Frames | N
         raise StorageError(
             f"{folder} holds samples of another system.", fix="One run per system, named as in the split."
         )
-    if not ensemble.reliability.reliable or len(ensemble) > np.iinfo(np.uint16).max:
+    if not ensemble.reliability.reliable:
         return None
     offset = generator(0, ensemble.system.key, "pack").random()
     rows = systematic_rows(ensemble.log_weights, frames, offset)
-    copies = np.unique(rows, return_counts=True)[1]
+    _, walker, copies = np.unique(rows, return_inverse=True, return_counts=True)
     independent = int(frames**2 / (copies**2).sum())
     about = {
         "attempted": len(ensemble),
@@ -135,7 +135,7 @@ def _of_samples(folder: Path, entry: dict[str, Any], frames: int) -> _Frames | N
         "independent_frames": min(independent, int(ensemble.ess)),
         "against_simulation": compared(ensemble, entry["populations"]),
     }
-    return _Frames(ensemble.positions[rows], rows, about)
+    return _Frames(ensemble.positions[rows], walker, about)
 
 
 def spread_rows(walker: np.ndarray, count: int, skip: int = 0) -> np.ndarray:

@@ -182,7 +182,8 @@ def test_frames_are_drawn_by_weight_from_samples_that_can_be_trusted(made, tmp_p
     entries = read_manifest(packed)["systems"]
     assert "independent_frames" not in entries["GG"]
     about = entries["AG"]
-    copies = np.unique(drawn.walker, return_counts=True)[1]
+    walkers, copies = np.unique(drawn.walker, return_counts=True)
+    assert walkers.tolist() == list(range(len(walkers)))
     assert about["independent_frames"] == int(200**2 / (copies**2).sum())
     assert about["attempted"] == 400
     assert 300 < about["ess"] < 400
