@@ -27,10 +27,12 @@ class LabelFile:
         name: Of the molecule.
         variables: Names of the variables, e.g. ``phi:2``.
         classes: Number of classes of each.
-        boundaries_degree: Where class 0, 1, ... of each variable begin, degrees in [0, 360), ascending [n][c].
+        boundaries_degree: Where class 0, 1, ... of each variable begin, degrees, ascending [n][c or less].
         labels: Labellings that occur [K][n].
-        weights: Their probabilities [K].
-        frames: Effective number of independent frames that they were counted in, as far as it is known.
+        weights: How many frames have each [K].
+        held_out: How many frames of other walkers have each [K]; they take no part in the distribution.
+        frames: Effective number of independent frames behind ``weights``: one walker counts as one at most.
+        held_out_frames: The same of ``held_out``.
         source: The folder that they come from.
     """
 
@@ -40,13 +42,15 @@ class LabelFile:
     boundaries_degree: tuple[tuple[float, ...], ...]
     labels: tuple[tuple[int, ...], ...]
     weights: tuple[float, ...]
+    held_out: tuple[float, ...]
     frames: float
+    held_out_frames: float
     source: str
 
     @property
     def key(self) -> str:
         """Hash of the distribution; where it comes from does not matter."""
-        content = {k: v for k, v in asdict(self).items() if k not in {"source", "frames"}}
+        content = {k: v for k, v in asdict(self).items() if k != "source"}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def table(self) -> Table:
@@ -99,11 +103,12 @@ def _content(data: dict[str, Any]) -> LabelFile:
             "boundaries_degree": tuple(map(tuple, data["boundaries_degree"])),
             "labels": tuple(map(tuple, data["labels"])),
             "weights": tuple(data["weights"]),
+            "held_out": tuple(data["held_out"]),
         }
     )
     values = np.array(content.labels)
-    if values.shape != (len(content.weights), len(content.variables)):
+    if values.shape != (len(content.weights), len(content.variables)) or len(content.held_out) != len(values):
         raise ValueError("labels and weights do not fit")
-    if min(content.weights) < 0 or values.min() < 0 or values.max() >= content.classes:
+    if min(content.weights) < 0 or sum(content.weights) <= 0 or values.min() < 0 or values.max() >= content.classes:
         raise ValueError("a weight is negative, or a label is no class")
     return content

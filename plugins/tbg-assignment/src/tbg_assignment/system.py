@@ -175,4 +175,4 @@ def _built(kind: str, sizes: tuple[int, ...], seed: int) -> LabelSystem:
 def _from_file(path: str, _changed: int) -> LabelSystem:
     content = read_label_file(Path(path))
     space = Logits(len(content.variables), content.classes)
-    return DistributionSystem(f"labels:{content.name}", content.key, space, content.variables, content.table())
+    return DistributionSystem(f"{FILE}{path}", content.key, space, content.variables, content.table())
