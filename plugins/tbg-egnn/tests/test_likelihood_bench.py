@@ -60,7 +60,7 @@ def test_generic_divergences_are_those_of_the_structure_where_stages_are_timed(c
     code, text = bench(capsys, *SMALL, "-n", "4", "--rounds", "2", "--stages", "2", "--out", str(out))
     assert code == 0
     assert all(name in text.out for name in VARIANTS)
-    assert "fresh, not trained (EGNN 2 x 8, seed 0)" in text.out
+    assert "fresh egnn, not trained (" in text.out
     (result,) = json.loads(out.read_text())["molecules"]
     assert (result["molecule"], result["atoms"], result["samples"]) == ("ACE-NME", 12, 4)
     rows = {row["variant"]: row for row in result["variants"]}
@@ -102,7 +102,22 @@ def test_fresh_weights_are_seeded_and_do_not_stand_still():
 
 def test_a_shipped_model_is_taken_where_no_size_is_asked():
     assert build_flow("ACE-ALA-NME", Model())[2] == "trained (alanine-dipeptide)"
-    assert build_flow("ACE-ALA-NME", Model(width=8))[2] == "fresh, not trained (EGNN 5 x 8, seed 0)"
+    assert build_flow("ACE-ALA-NME", Model(width=8))[2].startswith("fresh egnn, not trained")
+
+
+def test_the_divergence_of_the_hollow_field_is_that_of_the_generic_rules():
+    proposal, system, weights = build_flow("ACE-NME", Model(field="hollow"))
+    assert weights.startswith("fresh hollow, not trained")
+    found = measure(proposal, system, proposal.integrator, Plan(samples=1, rounds=1, stages=2), lambda _: None)
+    rows = {row["variant"]: row for row in found["variants"]}
+    assert rows[FORWARD]["divergence_difference"] < 1e-4
+    assert rows["reverse passes"]["divergence_difference"] < 1e-4
+
+
+def test_a_model_that_is_no_field_is_refused(capsys):
+    code, text = bench(capsys, "--model", "autoregressive", "--molecules", "ACE-NME")
+    assert code == 2
+    assert "autoregressive is no vector field" in text.err
 
 
 def test_a_flow_without_samples_says_so():

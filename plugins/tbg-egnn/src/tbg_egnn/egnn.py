@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from tbg_core.contracts.field import Symmetry, VectorField
 from tbg_core.molecule.encoder import AtomEncoder, adapt
+from tbg_egnn.clock import clock, clock_size
 from tbg_egnn.divergence import velocity_and_divergence
 from tbg_egnn.layer import EGNNLayer
 
@@ -39,7 +39,7 @@ class EGNN(VectorField):
         super().__init__()
         self.config = config
         self.encoder = AtomEncoder(config)
-        n_inputs = self.encoder.n_features + 1 + 2 * config.time_frequencies
+        n_inputs = self.encoder.n_features + clock_size(config.time_frequencies)
         self.embedding = nn.Linear(n_inputs, config.width)
         self.output_embedding = nn.Linear(config.width, n_inputs)
         step = PAPER_RANGE / config.layers
@@ -102,10 +102,4 @@ class EGNN(VectorField):
 
     def _embed(self, t: Tensor, batch: Batch, x: Tensor) -> Tensor:
         features = self.encoder.table(batch, x)
-        time = [t.to(x).view(-1, 1)]
-        if self.config.time_frequencies:
-            k = torch.arange(1, self.config.time_frequencies + 1, dtype=x.dtype, device=x.device)
-            phase = math.pi * time[0] * k
-            time += [phase.sin(), phase.cos()]
-        clock = torch.cat(time, dim=1).unsqueeze(1).expand(-1, x.shape[1], -1)
-        return self.embedding(torch.cat([features, clock], dim=-1))  # type: ignore[no-any-return]
+        return self.embedding(torch.cat([features, clock(t, x, self.config.time_frequencies)], dim=-1))  # type: ignore[no-any-return]

@@ -25,6 +25,8 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg bench likelihood --molecules ACE-ALA-NME --stages 0   follow whole paths with every divergence
 
+  tbg bench likelihood --model hollow --molecules FA        a field whose divergence is three reverse passes
+
   tbg bench likelihood --cpu-time                           on a machine that others use"""
 
 
@@ -50,11 +52,12 @@ def likelihood(
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A trained flow, for all of the molecules.")
     ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="Vector field: egnn, hollow, e3nn, ...")] = "egnn",
     layers: Annotated[
-        int | None, typer.Option(min=1, help="Layers of a fresh network.", show_default="5, where nothing ships")
+        int | None, typer.Option(min=1, help="Layers of a fresh network.", show_default="its own, where nothing ships")
     ] = None,
     width: Annotated[
-        int | None, typer.Option(min=1, help="Width of a fresh network.", show_default="64, where nothing ships")
+        int | None, typer.Option(min=1, help="Width of a fresh network.", show_default="its own, where nothing ships")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the samples and of fresh weights.")] = 0,
     cpu_time: Annotated[
@@ -101,7 +104,7 @@ def likelihood(
     )
     with make_progress(quiet=False).stage("bench", total=len(chosen) * steps(plan), unit="steps") as bar:
         measured = measure_all(
-            chosen, Model(checkpoint, layers, width, seed), plan, lambda step: bar.advance(1, note=step)
+            chosen, Model(checkpoint, model, layers, width, seed), plan, lambda step: bar.advance(1, note=step)
         )
     if write_measured(measured, out, as_json=as_json):
         return

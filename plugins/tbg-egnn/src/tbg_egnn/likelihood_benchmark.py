@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MOLECULES: Final = ("ACE-ALA-NME", "FA", "WW")
 """Of 22, 33 and 51 atoms."""
 TIGHT: Final = {"name": "dopri5", "rtol": 1e-8, "atol": 1e-8}
-_LAYERS: Final = 5
-_WIDTH: Final = 64
+_OUTPUTS: Final = ("coordinate_out.weight", "speak.vectors.weight")
+"""Weights of the fields of this package that scale the velocity."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,15 @@ class Model:
 
     Attributes:
         checkpoint: A trained flow for all molecules, or None.
+        field: The vector field of other flows.
         layers: Layers of flows with fresh weights; None, like a width of None, takes the model that ships with a
-            molecule where there is one, and else 5 layers of width 64.
+            molecule where there is one, and else the default size of the field.
         width: Their width.
         seed: Of fresh weights.
     """
 
     checkpoint: Path | None = None
+    field: str = "egnn"
     layers: int | None = None
     width: int | None = None
     seed: int = 0
@@ -79,11 +81,11 @@ def measure_all(molecules: tuple[str, ...], model: Model, plan: Plan, advance: C
 
 def build_flow(molecule: str, model: Model) -> tuple[FlowProposal, System, str]:
     """The flow of a molecule, the molecule, and what the weights are."""
-    options = {"layers": model.layers or _LAYERS, "width": model.width or _WIDTH}
-    config = resolve(make_config({"system": molecule, "model": {"name": "egnn", **options}}), ("system", "model"))
+    size = {key: value for key, value in (("layers", model.layers), ("width", model.width)) if value is not None}
+    config = resolve(make_config({"system": molecule, "model": {"name": model.field, **size}}), ("system", "model"))
     system = build_system(config)
     folder = model.checkpoint
-    if folder is None and model.layers is None and model.width is None:
+    if folder is None and not size:
         folder = next((c.folder for c in shipped_checkpoints(config) if system.key in c.molecules), None)
     if folder is not None:
         proposal = load_proposal(config, folder, system, "cpu")
@@ -93,12 +95,13 @@ def build_flow(molecule: str, model: Model) -> tuple[FlowProposal, System, str]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.seed)  # noqa: TID251 - torch initialises weights from its global generator
         proposal = build_proposal(adapt_model(config, [system]), config)
-        assert isinstance(proposal, FlowProposal)  # noqa: S101 - egnn is a field of a flow
+        if not isinstance(proposal, FlowProposal):
+            raise ConfigError(f"{model.field} is no vector field.", fix="Give one, e.g. --model egnn.")
         # The published initialisation makes velocities almost zero, and every error trivial. These give paths of about
         # as many stages as a trained network's.
         for name, weight in proposal.named_parameters():
-            if name.endswith("coordinate_out.weight"):
-                torch.nn.init.normal_(weight, std=0.8 / math.sqrt(options["width"]))
+            if name.endswith(_OUTPUTS):
+                torch.nn.init.normal_(weight, std=0.8 / math.sqrt(weight.shape[1]))
     proposal.prepare_training(torch.as_tensor(system.reference).unsqueeze(0))  # type: ignore[attr-defined]
-    size = f"EGNN {options['layers']} x {options['width']}"
-    return proposal.eval(), system, f"fresh, not trained ({size}, seed {model.seed})"
+    parameters = sum(p.numel() for p in proposal.field.parameters())
+    return proposal.eval(), system, f"fresh {model.field}, not trained ({parameters:,} parameters, seed {model.seed})"
