@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import entr, logsumexp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,16 @@ class LabelDistribution(ABC):
     @abstractmethod
     def pair(self, i: int, j: int) -> NDArray[np.float64]:
         """Joint probability of the classes of two variables [c, c]."""
+
+    @property
+    @abstractmethod
+    def entropy(self) -> float:
+        """-sum mu log mu, nats."""
+
+    @property
+    def information(self) -> float:
+        """KL(mu || product of its marginals), nats: what the variables know of each other. 0 for one variable."""
+        return float(entr(self.marginals).sum()) - self.entropy
 
     def agreement(self, i: int, j: int) -> float:
         """Probability that two variables have the same class."""
@@ -101,6 +111,11 @@ class Table(LabelDistribution):
         """Sums over all other variables."""
         return np.stack([self._sum(i) for i in range(self.variables)])
 
+    @property
+    def entropy(self) -> float:
+        """By the definition."""
+        return float(entr(self.probabilities).sum())
+
     def pair(self, i: int, j: int) -> NDArray[np.float64]:
         """Sum over all other variables."""
         if i == j:
@@ -148,6 +163,11 @@ class Product(LabelDistribution):
         u = rng.random((count, self.variables))
         columns = [np.searchsorted(np.cumsum(p)[:-1], u[:, i], side="right") for i, p in enumerate(self.probabilities)]
         return np.stack(columns, axis=1).astype(np.int64)
+
+    @property
+    def entropy(self) -> float:
+        """Sum over the variables."""
+        return float(entr(self.probabilities).sum())
 
     def pair(self, i: int, j: int) -> NDArray[np.float64]:
         """Outer product."""

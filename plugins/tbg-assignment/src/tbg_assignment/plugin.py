@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tbg_core.registry import DEFAULT, ComponentSpec, hookimpl
+from typing import TYPE_CHECKING
+
+from tbg_core.registry import DEFAULT, CommandSpec, ComponentSpec, hookimpl
+
+if TYPE_CHECKING:
+    from tbg_core.ensemble import Ensemble
+    from tbg_core.registry import ReportSection
 
 _CONFIG = "tbg_assignment.config"
 _CONFORMANCE = "tbg_assignment.conformance"
@@ -93,3 +99,25 @@ def tbg_components() -> list[ComponentSpec]:
             conformance=(f"{_CONFORMANCE}:TestLabelObservables",),
         ),
     ]
+
+
+@hookimpl
+def tbg_commands() -> list[CommandSpec]:
+    """What is known of systems of labels, labels of a molecule, probabilities of labellings, small problems."""
+    at = "tbg_assignment.commands"
+    return [
+        CommandSpec("labels", "", "Discrete variables: systems, states of a molecule's torsions, probabilities."),
+        CommandSpec("labels list", f"{at}:list_forms", "List the systems of discrete variables."),
+        CommandSpec("labels show", f"{at}:show", "Show what is known exactly about a system."),
+        CommandSpec("labels make", f"{at}:make", "Make a system of the states of a molecule's torsions."),
+        CommandSpec("labels likelihood", f"{at}:likelihood", "Probabilities of labellings under a model, with errors."),
+        CommandSpec("labels study", f"{at}:study", "Train on small problems and compare with what is exact."),
+    ]
+
+
+@hookimpl
+def tbg_report_sections(ensemble: Ensemble) -> list[ReportSection]:
+    """Marginals and agreements beside what is exact; for runs on discrete variables."""
+    from tbg_assignment.report import label_sections
+
+    return label_sections(ensemble)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tbg_assignment.config import LabelsConfig
     from tbg_assignment.distributions import LabelDistribution
+    from tbg_assignment.label_file import LabelFile
 
 FILE: Final = "labels:"
 _TEXT = re.compile(r"(potts-chain|potts-grid|potts-random|coupled-binary|pinwheel|eight-gaussians|categorical)(:.+)?")
@@ -98,9 +99,11 @@ class DistributionSystem(LabelSystem):
 
     Attributes:
         distribution: It.
+        counted: The frames that it was counted in, for labels of a molecule.
     """
 
     distribution: LabelDistribution | None = None
+    counted: LabelFile | None = None
 
 
 class LabelSource(SystemSource):
@@ -175,4 +178,4 @@ def _built(kind: str, sizes: tuple[int, ...], seed: int) -> LabelSystem:
 def _from_file(path: str, _changed: int) -> LabelSystem:
     content = read_label_file(Path(path))
     space = Logits(len(content.variables), content.classes)
-    return DistributionSystem(f"{FILE}{path}", content.key, space, content.variables, content.table())
+    return DistributionSystem(f"{FILE}{path}", content.key, space, content.variables, content.table(), content)
