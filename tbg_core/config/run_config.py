@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tbg_core.config.settings import SamplingSettings, SimulationSettings, TrainingSettings
 from tbg_core.errors import ConfigError
-from tbg_core.registry.references import split
+from tbg_core.registry.references import split, text_and_options
 
 ComponentRef = dict[str, Any]
 """``{"name": str, **options}``; options named like a slot of the component are references themselves."""
@@ -101,7 +101,7 @@ class RunConfig(BaseModel):
             if not value.strip():
                 raise ValueError("the system is empty")
             return value.strip()
-        return _reference("system", value)
+        return _reference("system", value, text_and_options)
 
     @property
     def system_label(self) -> str:
@@ -116,9 +116,9 @@ class RunConfig(BaseModel):
         return str(name or self.model["name"])
 
 
-def _reference(key: str, value: Any) -> ComponentRef:
+def _reference(key: str, value: Any, parts: Callable[[str, Any], tuple[str, dict[str, Any]]] = split) -> ComponentRef:
     try:
-        name, options = split(key, value)
+        name, options = parts(key, value)
         _check_nested(key, options)
     except ConfigError as error:
         # pydantic collects ValueErrors; it would let a ConfigError through without the key.

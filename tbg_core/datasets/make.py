@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,7 +13,7 @@ from tbg_core.config.resolve import resolve
 from tbg_core.config.run_config import RunConfig
 from tbg_core.datasets.convergence import convergence
 from tbg_core.datasets.folder import MANIFEST, SCHEMA
-from tbg_core.errors import TbgError
+from tbg_core.errors import ConfigError, TbgError
 from tbg_core.pipeline.components import build_dynamics, build_executor
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
 from tbg_core.pipeline.progress import NullProgress
@@ -67,7 +68,7 @@ def make_dataset(
         dataset: Name of the dataset.
         split: Name of the split.
         contents: The split.
-        recipe: Run configuration without a system, overrides applied.
+        recipe: Run configuration, overrides applied; of a system it may have options, without its name.
         out: Folder of the dataset.
         systems: Those to simulate now, all of them in the split.
         resume: Complete or prolong what is there.
@@ -75,10 +76,15 @@ def make_dataset(
         progress: Told of every system.
 
     Raises:
+        ConfigError: If the recipe names a system.
         TbgError: At the end, naming the systems whose simulation failed; the others are complete.
     """
+    chosen = recipe.get("system", {})
+    if not isinstance(chosen, Mapping) or "name" in chosen:
+        raise ConfigError("A dataset has the systems of its split.", fix="Choose some of them with --systems A,B.")
     configs = {
-        name: resolve(make_config({**recipe, "system": name}), ["system", "energy", "dynamics"]) for name in systems
+        name: resolve(make_config({**recipe, "system": {**chosen, "name": name}}), ["system", "energy", "dynamics"])
+        for name in systems
     }
     first = next(iter(configs.values()))
     settings = {k: v for k, v in stage_content(first, "simulate").items() if k != "system"}

@@ -36,7 +36,7 @@ _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "tbg-dask": {"executor": ("dask",)},
     "tbg-e3nn": {"field": ("e3nn",)},
     "tbg-autoregressive": {"proposal": ("autoregressive",)},
-    "tbg-egnn": {"field": ("egnn",)},
+    "tbg-egnn": {"field": ("egnn", "hollow")},
     "tbg-ase": {"energy": ("ase",)},
     "tbg-torchdiffeq": {"integrator": ("torchdiffeq",)},
     "tbg-solvers": {"integrator": ("euler", "heun", "rk4", "dopri5")},

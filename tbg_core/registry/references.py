@@ -33,6 +33,18 @@ def split(kind: str, reference: Reference) -> tuple[str, dict[str, Any]]:
     return check_name(kind, name), options
 
 
+def text_and_options(kind: str, reference: Reference) -> tuple[str, dict[str, Any]]:
+    """As :func:`split`, for a reference whose name may be any text: a source of systems decides what it means.
+
+    Raises:
+        ConfigError: If it is neither a text nor a mapping with one.
+    """
+    if not isinstance(reference, Mapping) or not isinstance(reference.get("name"), str):
+        return split(kind, reference)
+    options = dict(reference)
+    return options.pop("name").strip(), options
+
+
 def check_name(kind: str, name: object) -> str:
     """Refuses everything that is not a component's name, import paths above all.
 

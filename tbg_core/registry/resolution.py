@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tbg_core.errors import ConfigError, TbgError, UnknownComponentError, UnsupportedSystemError
 from tbg_core.registry.naming import FIRST_PARTY, did_you_mean
-from tbg_core.registry.references import check_name, split
+from tbg_core.registry.references import check_name, split, text_and_options
 
 if TYPE_CHECKING:
     from tbg_core.registry.references import Reference
@@ -89,17 +89,18 @@ def _given_to_field(registry: Registry, resolved: dict[str, Any]) -> dict[str, A
 def resolve_system(registry: Registry, reference: Reference) -> dict[str, Any]:
     """The system source, with options, that a text or a mapping means.
 
-    A mapping with ``name`` is taken as it is. A text is shown to every system source, which decides by its
-    form alone whether it can read it.
+    A text is shown to every system source, which decides by its form alone whether it can read it. A mapping whose
+    ``name`` is a source is taken as it is; else the name is such a text, and the rest are options of its source.
 
     Raises:
         UnsupportedSystemError: If no source reads the text; shows accepted forms and close matches.
         ConfigError: If several do; says how to choose one by a mapping.
     """
     if isinstance(reference, Mapping):
-        name, options = split("system", reference)
-        registry.spec("system", name)
-        return {"name": name, **options}
+        name, options = text_and_options("system", reference)
+        if name in registry.names("system"):
+            return {"name": name, **options}
+        return {**resolve_system(registry, name), **options}
     text = reference.strip()
     found: dict[str, dict[str, Any]] = {}
     broken: list[str] = []

@@ -73,7 +73,7 @@ def test_a_mapping_without_a_name_configures_the_default(tmp_path):
         ("energy: 'os:system'", "looks like an import path; a config can only name components"),
         ("energy: {name: 'subprocess:run'}", "looks like an import path"),
         ("model: {name: flow, field: {name: 'a.b:C'}}", "looks like an import path"),
-        ("system: {name: 'a.b:C'}", "looks like an import path"),
+        ("system: {cis: [2]}", "the mapping has no `name`"),
         ("system: ''", "the system is empty"),
         ("energy: 3", "3 is not a component"),
         ("energy: {preset: x, trust_forcefield: true}", "sets trust_forcefield, which a file cannot"),

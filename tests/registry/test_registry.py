@@ -176,6 +176,13 @@ def test_systems_are_recognised_by_form(shop):
     assert shop.resolve_system("seven") == {"name": "numbers", "width": 7}
     assert shop.resolve_system({"name": "words", "shape": "x"}) == {"name": "words", "shape": "x"}
     assert shop.resolve_system("numbers") == {"name": "numbers"}
+    assert shop.resolve_system({"name": "seven", "unit": "m"}) == {"name": "numbers", "width": 7, "unit": "m"}
+    assert shop.resolve_system({"name": "seven", "width": 8}) == {"name": "numbers", "width": 8}
+
+
+def test_a_mapping_whose_name_nobody_reads_is_refused_and_never_imported(shop):
+    with pytest.raises(UnsupportedSystemError, match="'os:system' is not understood"):
+        shop.resolve_system({"name": "os:system", "width": 8})
 
 
 def test_a_system_that_two_sources_read_asks_for_a_mapping(shop):

@@ -139,6 +139,14 @@ def test_what_was_prolonged_is_what_would_have_been_made_at_once(made, tmp_path)
     assert read_manifest(once)["systems"]["AG"]["sha256"] == read_manifest(made)["systems"]["AG"]["sha256"]
 
 
+def test_options_of_the_system_go_to_every_system(tmp_path):
+    options = {**TINY, "system.cis": [2]}
+    cis = api.make_dataset("dipeptides", systems=["PP"], frames=4, options=options, out=tmp_path / "cis")
+    assert read_manifest(cis)["systems"]["PP"]["cis"] == 1.0
+    with pytest.raises(ConfigError, match="has the systems of its split"):
+        api.make_dataset("dipeptides", systems=["PP"], options={"system": "GG"}, out=tmp_path / "other")
+
+
 def test_fewer_or_other_frames_are_refused(made):
     for options in ({"frames": 4}, {"frames": 6, "options": {**TINY, "dynamics.timestep_fs": 1.0}}):
         with pytest.raises(StorageError, match="was begun with other settings"):
