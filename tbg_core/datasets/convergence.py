@@ -107,7 +107,8 @@ def compared(ensemble: Ensemble, populations: Mapping[str, Any]) -> dict[str, fl
     w = w[kept] / w[kept].sum()
     differences, in_errors = [0.0], [0.0]
     for name, (angle, edges) in basin_torsions(molecule, ensemble.positions[kept]).items():
-        share = np.bincount(basin_of(angle, edges), weights=w, minlength=len(edges))
+        # Rounding may lift the only basin above one.
+        share = np.minimum(np.bincount(basin_of(angle, edges), weights=w, minlength=len(edges)), 1.0)
         simulated, error = (np.array(populations[name][key]) for key in ("share", "error"))
         apart = np.abs(share - simulated)
         counted = np.maximum(share, simulated) > _RARE
