@@ -272,3 +272,25 @@ def test_only_flows_can_be_trained():
 
     with pytest.raises(ConfigError, match="not Table"):
         matching().loss(Table(), normal(2, (2,)), Batch.single(Toy("e", Euclidean(2)), 2), keys(2))
+
+
+class Slowed(Optimal):
+    """Optimal over a time of 4 instead of 1."""
+
+    def forward(self, t, x, batch, condition=None):
+        return super().forward(t / 4.0, x, batch) / 4.0
+
+
+def test_a_flow_that_ends_later_has_the_same_loss_and_density():
+    batch = Batch.single(Toy("line", Euclidean(1)), 400)
+    x = S * torch.from_numpy(np.random.default_rng(1).standard_normal((400, 1)))
+    keys = SampleKeys.range(0, "slow", 0, 400)
+    objective = FlowMatching(FlowMatchingConfig(sigma=SIGMA))
+    usual, slow = flow(Optimal(), d=1), flow(Slowed(), d=1)
+    slow.t_end = 4.0
+    with torch.no_grad():
+        losses = [float(objective.loss(model, x, batch, keys)) for model in (usual, slow)]
+        one, other = (model.log_prob(x, batch.systems[0]).log_q for model in (usual, slow))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    torch.testing.assert_close(one, other)
+    assert slow.reference(slow.integrator).t_end == 4.0

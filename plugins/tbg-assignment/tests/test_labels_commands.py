@@ -14,6 +14,7 @@ from tbg_assignment.label_file import LabelFile, read_label_file, write_label_fi
 from tbg_assignment.system import LabelSource
 from tbg_assignment.torsion_states import torsion_states
 from tbg_core.cli.main import main
+from tbg_core.contracts.system import Logits
 from tbg_core.datasets import load_data
 from tbg_core.datasets.verbs import data_folder
 from tbg_core.errors import ConfigError, UnsupportedSystemError
@@ -54,6 +55,10 @@ def test_likelihoods_of_a_trained_model(coupled, tmp_path, capsys):
     metrics = json.loads((coupled / "metrics.json").read_text())
     assert metrics["ess_fraction"] > 0.7
     assert abs(metrics["log_z"]) < 4.5 * metrics["log_z_err"]
+    ensemble = tbg_core.Ensemble.load(coupled)
+    assert ensemble.system.space == Logits(2, 2)  # what was recorded, though its shape is that of nothing else
+    agreement = ensemble.expectation("agree:0,1")
+    assert abs(agreement.value - 0.9) < 4.5 * agreement.error
 
 
 def test_labellings_that_are_named(coupled, tmp_path, capsys):

@@ -114,15 +114,9 @@ def make_labels(
     """
     prepare_machine(threads=1, max_memory=None)
     from tbg_assignment.label_file import write_label_file
-    from tbg_assignment.torsion_states import torsion_states
-    from tbg_core.datasets import load_data
-    from tbg_core.datasets.verbs import data_folder
-    from tbg_core.errors import ConfigError
+    from tbg_assignment.torsion_states import frames_of, torsion_states
 
-    frames = load_data(data_folder(source), None if system is None else [system])
-    if len(frames) > 1:
-        raise ConfigError(f"{source} has {len(frames)} molecules.", fix="Choose one with --system.")
-    content = torsion_states(frames[0], torsions.split(","), hold_out, source)
+    content = torsion_states(frames_of(source, system), torsions.split(","), hold_out, source)
     write_label_file(out, content)
     typer.echo(f"{content.name}: {', '.join(content.variables)}; {content.classes} classes")
     typer.echo(f"{len(content.labels)} joint states of {content.classes ** len(content.variables)} in the frames")

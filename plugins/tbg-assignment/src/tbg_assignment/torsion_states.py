@@ -8,6 +8,8 @@ import numpy as np
 
 from tbg_assignment.distributions import LIMIT
 from tbg_assignment.label_file import LabelFile
+from tbg_core.datasets.folder import MANIFEST, load_data, read_manifest
+from tbg_core.datasets.verbs import data_folder
 from tbg_core.errors import ConfigError, UnsupportedSystemError
 from tbg_core.metrics.basins import BASINS, basin_of
 from tbg_core.molecule import Molecule
@@ -27,6 +29,22 @@ _OMEGA: Final = (-90.0, 90.0)
 def edges_of(kind: str) -> tuple[float, ...]:
     """Where the classes of a kind of torsion begin, degrees; those of all chi are the rotamers of chi1."""
     return _OMEGA if kind == "omega" else BASINS.get(kind, BASINS["chi1"])
+
+
+def frames_of(source: str, system: str | None) -> Frames:
+    """Frames of one molecule of a dataset, a simulation, a run or a folder of runs.
+
+    Raises:
+        ConfigError: If there are several to choose from.
+    """
+    folder = data_folder(source)
+    names = None if system is None else [system]
+    if names is None and (folder / MANIFEST).is_file():
+        names = list(read_manifest(folder)["systems"])
+    frames = load_data(folder, names) if names is None or len(names) == 1 else []
+    if len(frames) == 1:
+        return frames[0]
+    raise ConfigError(f"{source} has {len(names or frames)} molecules.", fix="Choose one with --system.")
 
 
 def torsion_states(frames: Frames, kinds: Sequence[str] = KINDS, hold_out: float = 0.25, source: str = "") -> LabelFile:
