@@ -67,12 +67,13 @@ def bent():
 def well():
     """``well(dim, inertial)``: paths between the wells of a low double well, so that chains mix in seconds."""
 
-    def make(dim=1, inertial=False, timestep=0.04, friction=1.0, proposal=None, start="x:0=-1+-0.4", end="x:0=1+-0.4"):
-        energy = {"name": "double-well", "barrier": 5.0}
+    def make(dim=1, inertial=False, timestep=0.04, friction=1.0, proposal=None, barrier=5.0, **states):
+        energy = {"name": "double-well", "barrier": barrier}
         target = load_target(f"double-well:{dim}", energy, temperature_K=300.0)
         kind = Inertial if inertial else Overdamped
         dynamics = kind(Medium.of(target), timestep, friction)
-        regions = [parse_region(text, target.system) for text in (start, end)]
+        states = {"start": "x:0=-1+-0.4", "end": "x:0=1+-0.4", **states}
+        regions = [parse_region(states[end], target.system) for end in ("start", "end")]
         return PathSpace(target, dynamics, *regions, proposal=proposal)
 
     return make

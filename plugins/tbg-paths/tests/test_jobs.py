@@ -17,7 +17,9 @@ from tbg_core.storage.checkpoint import save_checkpoint
 from tbg_core.storage.shards import ShardStore
 from tbg_core.testing import ProposalConformance
 from tbg_core.testing.parts import plane
+from tbg_paths.chains import Adaptation, make_moves
 from tbg_paths.commands import app
+from tbg_paths.config import PathSettings, elementary
 from tbg_paths.run import stored_paths
 from tbg_paths.state import PathSpace
 from tbg_paths.verb import find_paths
@@ -103,10 +105,15 @@ def test_a_job_from_first_paths_to_the_report(finished):
 def test_steps_are_frozen_after_the_burn_in(finished):
     out, _ = finished
     store = ShardStore(out / "chains" / "latent")
-    steps = [store.read(i, ["steps.log", "burn_in"]) for i in store.indices]
+    steps = [store.read(i, ["steps.log", "steps.speed", "burn_in"]) for i in store.indices]
     assert [bool(s["burn_in"][0]) for s in steps] == [True, False, False]
     assert (steps[0]["steps.log"] == steps[2]["steps.log"]).all()
-    assert not (steps[0]["steps.log"][0] == np.log(0.05)).all()
+    assert (steps[0]["steps.speed"] == steps[2]["steps.speed"]).all()
+    settings = PathSettings.model_validate({**SMALL, "dynamics": "overdamped", "friction": 1.0, "cvs": ("x:0", "x:1")})
+    first = Adaptation.begin(make_moves(elementary("latent"), settings))
+    assert (steps[0]["steps.log"] != first.log_step).any()
+    assert (steps[0]["steps.speed"] > 0).all()
+    assert (steps[0]["steps.speed"] < 1).all()
 
 
 def test_a_job_killed_anywhere_ends_the_same(finished, checkpoint, tmp_path):
@@ -209,3 +216,26 @@ def test_a_wrong_volume_is_found_out(bent):
         getattr(case(bent), test)()
         with pytest.raises(AssertionError):
             getattr(case(wrong), test)()
+
+
+def test_paths_that_are_too_short_are_reported():
+    from tbg_paths.report import _notes
+
+    def notes(time):
+        moves = {"effective_paths": 100.0, "mean_transition_time": time, "mean_transition_time_err": 0.01}
+        return _notes({"frames": 100, "timestep": 0.01, "moves": {"shooting": moves}})
+
+    assert notes(0.6) == ()
+    (note,) = notes(0.8)
+    assert "--frames" in note.text
+
+
+def test_a_molecule_is_shot_at_unless_asked_otherwise():
+    pytest.importorskip("tbg_openmm")
+    from tbg_core.loading import load_system
+    from tbg_paths.verb import make_settings
+
+    molecule, toy, states = load_system("ACE-ALA-NME"), load_system("double-well"), {"start": "A", "end": "B"}
+    assert make_settings(molecule, states).moves == ("shooting",)
+    assert make_settings(molecule, {**states, "moves": ("latent",)}).moves == ("latent",)
+    assert make_settings(toy, states).moves == ("latent", "shooting")

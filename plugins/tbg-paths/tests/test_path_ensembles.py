@@ -9,7 +9,7 @@ import torch
 from tbg_paths.chains import Adaptation, advance, make_moves
 from tbg_paths.config import elementary
 from tbg_paths.grid import GridPaths
-from tbg_paths.measures import Passages, effective_size
+from tbg_paths.measures import Passages
 
 FRAMES = 16
 SIGMAS = 4.5
@@ -68,7 +68,10 @@ def test_overdamped_paths_are_those_of_transition_matrices(well, bent, lines, se
 
 @pytest.mark.statistical
 @pytest.mark.parametrize("inertial", [False, True], ids=["overdamped", "inertial"])
-@pytest.mark.parametrize("name", ["latent-all", "latent-few", "latent-gp", "one-way", "two-way", "latent+shooting"])
+@pytest.mark.parametrize(
+    "name",
+    ["latent-all", "latent-few", "latent-gp", "latent-shift", "one-way", "two-way", "shift", "latent+shooting"],
+)
 def test_a_move_keeps_the_ensemble_of_free_trajectories(well, bent, brute, settings, name, inertial):
     """Chains that begin with exact paths stay exact. With inertia the step is large and the friction low.
 
@@ -81,6 +84,7 @@ def test_a_move_keeps_the_ensemble_of_free_trajectories(well, bent, brute, setti
     moves = make_moves(elementary(name), settings())
     steps = Adaptation.begin(moves)
     steps.log_step[:] = np.log(0.06 if name == "latent-all" else 0.3)
+    steps.speed = np.array([0.2])
     paths, record = advance(space, space.begin(exact), moves, steps, steps=range(30), stream="run", seed=4)
     assert np.mean(record.accepted) > 0.002
     before, after = exact.numpy()[..., 0], paths.x.numpy()[..., 0]
@@ -139,15 +143,3 @@ def test_free_trajectories_and_transition_matrices_agree(well, brute):
     leaves = found.leaves[0]
     expected = grid.passages(FRAMES).sum(axis=1) @ np.arange(FRAMES)
     assert abs(leaves.mean() - expected) < SIGMAS * leaves.std() / len(leaves) ** 0.5
-
-
-def test_effective_size_of_known_chains():
-    rng = np.random.default_rng(0)
-    keep = 0.8
-    x = np.zeros((16, 4000))
-    for i in range(1, 4000):
-        x[:, i] = keep * x[:, i - 1] + np.sqrt(1 - keep**2) * rng.standard_normal(16)
-    assert abs(effective_size(x) / (x.size * (1 - keep) / (1 + keep)) - 1) < 0.1
-    apart = rng.standard_normal((16, 500)) + 10 * rng.standard_normal((16, 1))
-    assert effective_size(apart) < 32
-    assert effective_size(np.ones((4, 100))) == 0.0

@@ -15,7 +15,7 @@ from tbg_paths.chains import make_moves
 from tbg_paths.committor import Committor
 from tbg_paths.config import PathSettings, elementary
 from tbg_paths.grid import GridPaths
-from tbg_paths.measures import MIXED, Ensemble, effective_size, least_effective, over_chains
+from tbg_paths.measures import MIXED, Ensemble, effective_size, least_effective, over_chains, r_hat
 from tbg_paths.regions import Region, parse_region, shown
 from tbg_paths.run import CHAINS, COMMITTOR, MAP, seconds_of, stored_paths
 
@@ -36,7 +36,7 @@ class Counts:
 
     Attributes:
         acceptance: Mean over chains and moves.
-        by_move: Elementary move -> acceptance, and for those with steps: scale -> (step, acceptance).
+        by_move: Elementary move -> acceptance, and of latent ones: scale -> (step, None where it has none, acceptance).
         energies: Energies with gradient.
         mapped: Frames carried to latent space or back.
         seconds: CPU seconds, burn-in included.
@@ -60,11 +60,12 @@ class Counts:
         by_move: dict[str, Any] = {}
         for i, elementary_move in enumerate(make_moves(elementary(name), settings)):
             entry: dict[str, Any] = {"acceptance": _mean(accepted[move == i]), "moves": int((move == i).sum())}
-            if elementary_move.first_step:
+            if elementary_move.latent:
+                step = np.exp(shards[-1]["steps.log"][i])
                 entry["scales"] = [
                     {
                         "frames": length,
-                        "step": float(np.exp(shards[-1]["steps.log"][i, k])),
+                        "step": float(step[k]) if elementary_move.first_step else None,
                         "acceptance": _mean(accepted[(move == i) & (scale == k)]),
                     }
                     for k, length in enumerate(elementary_move.scales)
@@ -87,8 +88,7 @@ class Analysis:
         counts: What each did.
         committor: Outcomes of trajectories; None where there are none.
         committor_cvs: Values of the observables at their states [n, 2].
-        maps: Of sets with latent moves: ``log_det_rms`` (see :meth:`tbg_paths.state.PathSpace.map_error`), and the
-            number of chains whose last path has a frame outside of the model's support, which no latent move can leave.
+        maps: Of sets with latent moves: what :func:`tbg_paths.mapping.map_errors` found.
         exact: Exact results for toys in one or two dimensions with overdamped dynamics; None otherwise.
         exact_committor: Of the states of ``committor`` where it is known exactly [n].
     """
@@ -139,6 +139,7 @@ class Analysis:
             "paths_stored": int(np.prod(ensemble.cvs.shape[:2])),
             "effective_paths": paths,
             "effective_paths_err": error,
+            "r_hat": max((r_hat(values) for values in measures.values() if np.ptp(values) > 0), default=float("nan")),
             "mixed": paths >= MIXED * chains,
             "slowest_measure": slowest,
             "energy_evaluations": counts.energies,

@@ -9,18 +9,24 @@ import numpy as np
 import torch
 
 from tbg_core.randomness import SampleKeys, generator
-from tbg_paths.moves import LatentAll, LatentFew, LatentGP, Move
+from tbg_paths.latent import LatentAll, LatentFew, LatentGP, speed_of
+from tbg_paths.moves import Step
+from tbg_paths.shifting import LatentShift, Shift
 from tbg_paths.shooting import OneWay, TwoWay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tbg_paths.config import PathSettings
+    from tbg_paths.moves import Move
     from tbg_paths.state import Paths, PathSpace
 
 _GAIN: Final = 3.0
 _DECAY: Final = 0.6
 """Step sizes are changed by gain / (trials + 1)^decay times the deviation of the acceptance: less and less."""
+
+_LARGEST: Final = np.log(100.0)
+"""Of steps: a move that is accepted however far it goes needs no larger one."""
 
 
 @dataclass
@@ -30,10 +36,13 @@ class Adaptation:
     Attributes:
         log_step: Logarithm of each step [moves, scales], unused entries zero.
         trials: Trials of all chains so far, in units of a batch [moves, scales].
+        speed: Root-mean-square change of latent coordinates from frame to frame [...], of the paths as they were last;
+            one until some are known.
     """
 
     log_step: np.ndarray
     trials: np.ndarray
+    speed: np.ndarray
 
     @classmethod
     def begin(cls, moves: Sequence[Move]) -> Adaptation:
@@ -41,13 +50,24 @@ class Adaptation:
         log_step = np.zeros((len(moves), max(len(move.scales) for move in moves)))
         for i, move in enumerate(moves):
             log_step[i] = np.log(move.first_step) if move.first_step else 0.0
-        return cls(log_step, np.zeros_like(log_step))
+        return cls(log_step, np.zeros_like(log_step), np.ones(()))
+
+    def step(self, move: int, scale: int, paths: Paths) -> Step:
+        """The step of a move."""
+        speed = torch.from_numpy(self.speed).expand(paths.z.shape[2:])
+        return Step(float(np.exp(self.log_step[move, scale])), speed)
+
+    def observe(self, paths: Paths) -> None:
+        """Takes the speed of the latent coordinates from paths."""
+        speed = speed_of(paths)
+        self.speed = self.speed if speed is None else speed.numpy()
 
     def learn(self, move: int, scale: int, acceptance: float, wanted: float) -> None:
         """A larger step after many acceptances, a smaller one after few."""
         self.trials[move, scale] += 1.0
         gain = _GAIN / (self.trials[move, scale] + 1.0) ** _DECAY
-        self.log_step[move, scale] += gain * (acceptance - wanted)
+        step = self.log_step[move, scale] + gain * (acceptance - wanted)
+        self.log_step[move, scale] = min(step, _LARGEST)
 
 
 @dataclass
@@ -90,8 +110,10 @@ def make_moves(names: Sequence[str], settings: PathSettings) -> list[Move]:
             LatentAll(),
             LatentFew(settings.frames),
             LatentGP(settings.frames),
+            LatentShift(settings.frames),
             OneWay(),
             TwoWay(settings.velocity_memory),
+            Shift(),
         )
     }
     return [made[name] for name in names]
@@ -108,6 +130,7 @@ def advance(
     seed: int,
     wanted: float | None = None,
     store_every: int = 0,
+    told: Callable[[], None] = lambda: None,
 ) -> tuple[Paths, Record]:
     """Makes steps of all chains; the result is a function of the arguments alone.
 
@@ -124,17 +147,20 @@ def advance(
         seed: The user's seed.
         wanted: Acceptance to adapt to.
         store_every: Store the paths after every so many steps; 0 for never.
+        told: Called after every step.
     """
+    weights = np.array([move.weight for move in moves])
     record, chains = Record(), np.arange(len(paths.x), dtype=np.int64)
     for step in steps:
         name = f"{space.target.system.key}/paths/{stream}/{step}"
         which = generator(seed, name, "move")
-        move = int(which.integers(len(moves)))
+        move = int(which.choice(len(moves), p=weights / weights.sum()))
         scale = int(which.choice(len(moves[move].scales), p=moves[move].shares))
         generators = SampleKeys(seed, name, chains).generators()
         energies, mapped = space.target.evaluations, space.mapped_frames
-        size = float(np.exp(adaptation.log_step[move, scale]))
-        paths, trial = moves[move].propose(space, paths, scale, size, generators)
+        if wanted is not None and moves[move].latent:
+            adaptation.observe(paths)
+        paths, trial = moves[move].propose(space, paths, scale, adaptation.step(move, scale, paths), generators)
         log_ratio = torch.nan_to_num(trial.log_ratio, nan=-torch.inf)
         uniform = torch.tensor([g.random() for g in generators], dtype=torch.float64)
         accepted = torch.log(uniform) < log_ratio
@@ -149,4 +175,5 @@ def advance(
         record.mapped.append(space.mapped_frames - mapped)
         if store_every and (step + 1) % store_every == 0:
             record.paths.append(paths.x.numpy().astype(np.float32))
+        told()
     return paths, record

@@ -19,17 +19,21 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg paths --system mueller-brown --checkpoint DIR --from "-0.558,1.442;0.25" --to "0.623,0.028;0.25" --frames 200
 
-  tbg paths --system ACE-ALA-NME --from B --to D --moves shooting,latent-gp --chains 4 --steps 100 --out runs/ala-paths
+  tbg paths --system ACE-ALA-NME --model autoregressive --from B --to D --chains 32 --steps 300 --out runs/ala-paths
 
-  tbg paths --system ACE-ALA-NME --from "phi=-150+-30,psi=150+-30" --to "phi=50..90" --cv phi,psi --out runs/x
+  tbg paths --system ACE-ALA-NME --checkpoint DIR --from "phi=-150+-30,psi=150+-30" --to "phi=50..90" --out runs/x
 
   tbg paths --out runs/paths --resume        complete it
 
 [b]States[/b]: windows of observables (degrees, nm), "phi=-70+-30,psi=135+-30" or "x:0=-1.2..-0.7"; a ball of a toy,
 "centre;radius"; or a name: A to F of ACE-ALA-NME, A and B of double-well and mueller-brown.
 
-[b]Moves[/b]: latent (latent-all, latent-few, latent-gp: noise on every frame, on some, smooth along the path),
-shooting (one-way, two-way). A comma makes sets of chains to compare, + joins moves in one set."""
+[b]Moves[/b]: latent (latent-all, latent-few, latent-gp, latent-shift: noise on every frame, some redrawn, smooth noise
+along the path, shifted in time), shooting (one-way, two-way, shift). A comma makes sets of chains to compare, + joins
+moves in one set. Latent moves take every frame through the model. Shooting needs it only to draw the first ends.
+
+[b]How long[/b]: a path must hold what happens by itself. Where transitions fill the paths, the report says so: raise
+--frames or lower --friction. The first lines of progress say how long the job takes."""
 
 app = make_app()
 
@@ -48,7 +52,9 @@ def paths(
     temperature: o.Temperature = None,
     start: Annotated[str | None, _option("--from", "STATE", "State A, where paths begin.")] = None,
     end: Annotated[str | None, _option("--to", "STATE", "State B, where paths end.")] = None,
-    moves: Annotated[str | None, _option("--moves", "A,B", "Sets of moves to compare.", "latent,shooting")] = None,
+    moves: Annotated[
+        str | None, _option("--moves", "A,B", "Sets of moves to compare.", "latent,shooting; molecules shooting")
+    ] = None,
     cv: Annotated[
         str | None, _option("--cv", "A,B", "Two observables that paths are shown in.", "phi,psi; x:0,x:1")
     ] = None,
@@ -57,12 +63,12 @@ def paths(
         _option("--dynamics", "NAME", "overdamped, or langevin (with inertia).", "langevin for molecules"),
     ] = None,
     frames: Annotated[
-        int | None, _option("--frames", "L", "Frames of a path; each step is one.", "100; molecules 300")
+        int | None, _option("--frames", "L", "Frames of a path; each step is one.", "100; molecules 1000")
     ] = None,
     timestep: Annotated[
         float | None, _option("--timestep", "H", "ps; for toys in units of time.", "0.005; molecules 0.001")
     ] = None,
-    friction: Annotated[float | None, _option("--friction", "G", "1/ps.", "1; molecules 10")] = None,
+    friction: Annotated[float | None, _option("--friction", "G", "1/ps.", "1; molecules 2")] = None,
     chains: Annotated[int | None, _option("--chains", "C", "Independent chains of each set.", "8")] = None,
     steps: Annotated[int | None, _option("--steps", "N", "Moves of each chain; may be raised.", "1000")] = None,
     burn_in: Annotated[int | None, _option("--burn-in", "N", "Moves before, which adapt steps.", "300")] = None,

@@ -12,10 +12,12 @@ MOVES: Final[dict[str, tuple[str, ...]]] = {
     "latent-all": ("latent-all",),
     "latent-few": ("latent-few",),
     "latent-gp": ("latent-gp",),
-    "latent": ("latent-all", "latent-few", "latent-gp"),
+    "latent-shift": ("latent-shift",),
+    "latent": ("latent-all", "latent-few", "latent-gp", "latent-shift"),
     "one-way": ("one-way",),
     "two-way": ("two-way",),
-    "shooting": ("one-way", "two-way"),
+    "shift": ("shift",),
+    "shooting": ("one-way", "two-way", "shift"),
 }
 """What may be written after ``--moves``, and the elementary moves that it stands for."""
 

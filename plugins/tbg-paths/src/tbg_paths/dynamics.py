@@ -73,6 +73,8 @@ class PathDynamics(ABC):
     """
 
     inertial: bool
+    memory: float = 0.0
+    """Share of the velocity that is kept from one frame to the next."""
 
     def __init__(self, medium: Medium, timestep: float, friction: float) -> None:
         self.medium, self.h, self.gamma = medium, timestep, friction
@@ -142,7 +144,7 @@ class Inertial(PathDynamics):
 
     def __init__(self, medium: Medium, timestep: float, friction: float) -> None:
         super().__init__(medium, timestep, friction)
-        self.a = math.exp(-friction * timestep)
+        self.a = self.memory = math.exp(-friction * timestep)
         self.b = -math.expm1(-friction * timestep) / friction
         self.spread = -math.expm1(-2.0 * friction * timestep)
 

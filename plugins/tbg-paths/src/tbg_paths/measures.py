@@ -86,13 +86,14 @@ MIXED: Final = 2.0
 def effective_size(values: np.ndarray) -> float:
     """Number of independent values that C chains of S values [C, S] are worth.
 
-    From autocorrelations that count the spread between chains as well as within, summed over pairs of lags until a
-    pair is negative (Geyer, Stat. Sci. 7, 473 (1992); Vehtari et al., Bayesian Anal. 16, 667 (2021)). Chains that have
-    not mixed are worth about their number, not more.
+    Halves of chains count as chains: what has drifted has not mixed. From autocorrelations that count the spread
+    between them as well as within, summed over pairs of lags until a pair is negative (Geyer, Stat. Sci. 7, 473 (1992);
+    Vehtari et al., Bayesian Anal. 16, 667 (2021)). Chains that have not mixed are worth about their number, not more.
     """
+    if values.shape[1] < 8 or not np.ptp(values) > 0:
+        return float(len(values)) if np.ptp(values) > 0 else 0.0
+    values = _in_halves(values)
     chains, n = values.shape
-    if n < 4 or not np.ptp(values) > 0:
-        return float(chains) if np.ptp(values) > 0 else 0.0
     centred = values - values.mean(axis=1, keepdims=True)
     spectrum = np.fft.rfft(centred, 2 * n, axis=1)
     covariance = np.fft.irfft(spectrum * spectrum.conj(), axis=1)[:, :n].mean(axis=0) / n
@@ -106,6 +107,20 @@ def effective_size(values: np.ndarray) -> float:
             break
         sum_of_pairs += pair
     return float(chains * n / max(2.0 * sum_of_pairs - 1.0, 1.0 / np.log10(max(chains * n, 10))))
+
+
+def r_hat(values: np.ndarray) -> float:
+    """Spread of C chains [C, S] together over that within halves of them: 1 where all agree (Vehtari et al.)."""
+    if values.shape[1] < 8 or not np.ptp(values) > 0:
+        return float("nan")
+    parts = _in_halves(values)
+    within, n = parts.var(axis=1, ddof=1).mean(), parts.shape[1]
+    return float(np.sqrt((n - 1) / n + parts.mean(axis=1).var(ddof=1) / within)) if within > 0 else float("inf")
+
+
+def _in_halves(values: np.ndarray) -> np.ndarray:
+    n = values.shape[1] // 2
+    return np.concatenate([values[:, :n], values[:, -n:]])
 
 
 def least_effective(measures: Mapping[str, np.ndarray]) -> tuple[float, str]:

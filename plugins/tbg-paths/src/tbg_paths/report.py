@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 METRICS, REPORT = "metrics.json", "report.html"
 FEW: Final = 50
 """Effective paths below which averages over paths are not to be relied on."""
+INEXACT: Final = 0.1
+"""Error of log P, nats, from which on latent moves count as not exact."""
+FILLED: Final = 0.7
+"""Share of a path from which on the mean transition time says that the path is too short for most transitions."""
 
 
 def write_results(out: Path, analysis: Analysis, about: dict[str, Any], seed: int, created: str = "") -> dict[str, Any]:
@@ -82,6 +86,7 @@ def _side_by_side(metrics: dict[str, Any]) -> Table:
             f"{m['frames_mapped']:,}",
             _pm(m["effective_paths"], m["effective_paths_err"]) if m["mixed"] else "not mixed",
             _rate(m),
+            "unknown" if m["r_hat"] is None else f"{m['r_hat']:.3f}",
             f"{m['cpu_seconds']:.3g}",
             _pm(m["mean_transition_time"], m["mean_transition_time_err"]),
         )
@@ -96,15 +101,17 @@ def _side_by_side(metrics: dict[str, Any]) -> Table:
             "frames mapped",
             "effective paths",
             "per 1000 energies",
+            "R-hat",
             "CPU s",
             "transition time",
         ),
         rows,
         "Production only (CPU seconds with burn-in). Effective paths: the least of the measures of a path (transition "
         "time, last frame in A, observables at three frames), from their autocorrelation within and between chains; "
-        f"chains with fewer than {MIXED:g} each have not mixed, and their rate is no more than a bound. "
-        "errors by leaving out one chain at a time. Transition time: from the last frame in A to the first in B; "
-        "errors by the bootstrap over whole chains.",
+        f"chains with fewer than {MIXED:g} each have not mixed, and their rate is no more than a bound; "
+        "errors by leaving out one chain at a time. R-hat: the largest of the same measures, near 1 where chains and "
+        "their halves agree. Transition time: from the last frame in A to the first in B; errors by the bootstrap over "
+        "whole chains.",
     )
 
 
@@ -114,15 +121,16 @@ def _by_move(metrics: dict[str, Any]) -> Table:
         for move, entry in m["by_move"].items():
             for scale in entry.get("scales", [None]):
                 size = "" if scale is None else f"{scale['frames']:g}"
-                step = "" if scale is None else f"{scale['step']:.3g}"
+                step = "" if scale is None or scale["step"] is None else f"{scale['step']:.3g}"
                 acceptance = (entry if scale is None else scale)["acceptance"]
                 share = "not tried" if acceptance is None else f"{100 * acceptance:.3g} %"
                 rows.append((f"{name}: {move}", size, step, share))
     return Table(
         ("move", "frames", "step", "accepted"),
         tuple(rows),
-        "Step sizes as the burn-in left them (in units of the latent space); frozen since. Frames: length of the "
-        "window that moves, or of the correlation along the path; 0 for all frames independently.",
+        "Step sizes as the burn-in left them (in units of the latent space; of latent-few: s, of which a share of "
+        "1 - 1/√(1 + s²) of the old frames is forgotten); frozen since. Frames: length of the window that moves, of "
+        "the correlation along the path, or of what is made anew at an end; 0 for all frames independently.",
     )
 
 
@@ -135,6 +143,23 @@ def _notes(metrics: dict[str, Any]) -> tuple[Block, ...]:
     ]
     if few:
         found.append(Note(f"Fewer than {FEW} effective paths: {', '.join(few)}. Their averages may be far off."))
+    found += [
+        Note(
+            f"The map of {name} to latent space and back changes log P by {m['log_path_rms']:.2g} nats: its moves are "
+            "not accepted exactly. Take a tighter --integrator, or shooting."
+        )
+        for name, m in metrics["moves"].items()
+        if (m.get("log_path_rms") or 0.0) > INEXACT
+    ]
+    length = metrics["frames"] * metrics["timestep"]
+    full = [name for name, m in metrics["moves"].items() if m["mean_transition_time"] > FILLED * length]
+    if full:
+        found.append(
+            Note(
+                f"Transitions of {', '.join(full)} take more than {100 * FILLED:.0f} % of the path: only fast ones "
+                "are seen. Raise --frames, lower --friction, or widen A and B."
+            )
+        )
     times = [(m["mean_transition_time"], m["mean_transition_time_err"]) for m in metrics["moves"].values()]
     for i, (a, error) in enumerate(times):
         for b, other in times[:i]:
@@ -189,9 +214,16 @@ def _method(analysis: Analysis) -> str:
         if settings.dynamics == "langevin"
         else "overdamped Langevin dynamics by Euler-Maruyama"
     )
-    known = {name: entry["log_det_rms"] for name, entry in analysis.maps.items() if entry["log_det_rms"] is not None}
-    errors = [f"{error:.1g} ({name})" for name, error in known.items()]
-    volumes = f" Error of the volumes per frame, there and back, in nats: {', '.join(errors)}." if errors else ""
+    errors = [
+        f"{entry['log_det_rms']:.1g} and {entry['log_path_rms']:.1g} ({name})"
+        for name, entry in analysis.maps.items()
+        if entry["log_det_rms"] is not None and entry["log_path_rms"] is not None
+    ]
+    volumes = (
+        f" Errors of the map there and back, of a frame's volume and of a path's log P, nats: {', '.join(errors)}."
+        if errors
+        else ""
+    )
     return (
         f"The ensemble of paths of {settings.frames} frames that begin in A and end in B, with the Boltzmann density "
         f"of the first frame times the transition densities of {inertia}. Every trial is accepted by the exact "

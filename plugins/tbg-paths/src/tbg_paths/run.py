@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
-from tbg_core.ensemble.metrics import finite
 from tbg_core.ensemble.recorded_system import system_to_dict
 from tbg_core.errors import StorageError
 from tbg_core.pipeline.checkpoints import bind_checkpoint, load_proposal
@@ -24,6 +23,7 @@ from tbg_paths.committor import committors
 from tbg_paths.config import PathSettings, elementary
 from tbg_paths.dynamics import make_dynamics
 from tbg_paths.initial import first_paths
+from tbg_paths.mapping import map_errors, precise
 from tbg_paths.regions import parse_region
 from tbg_paths.state import Paths, PathSpace
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CHAINS, COSTS, MAP, SYSTEM, COMMITTOR = "chains", "costs", "map", "system.json", "committor"
 RELAXATION: Final = "relaxation"
 """Name of the chains that make the first, straight paths typical, from which all sets of moves then begin."""
-_STATE, _STEPS, _TRIALS = "state.", "steps.log", "steps.trials"
+_STATE, _STEPS, _TRIALS, _SPEED = "state.", "steps.log", "steps.trials", "steps.speed"
 _POINTS: Final = 16
 _PATIENCE: Final = 10
 """Trajectories of committors are given up after so many times the length of a path."""
@@ -116,9 +116,7 @@ def sample_paths(
                 if group.name == RELAXATION:
                     begun = state
                 elif any(move.startswith("latent") for move in group.moves):
-                    lost = int((state.mapped & ~torch.isfinite(state.log_det)).any(dim=1).sum())
-                    found = finite({"log_det_rms": space.map_error(state), "chains_off_the_model": lost})
-                    write_json(out / MAP / f"{group.name}.json", found)
+                    write_json(out / MAP / f"{group.name}.json", map_errors(space, state))
             _measure_committors(space, config, settings, out, progress)
     return out
 
@@ -127,7 +125,8 @@ def _space(target: Any, settings: PathSettings, proposal: Proposal) -> PathSpace
     latent = any(move.startswith("latent") for name in settings.moves for move in elementary(name))
     start, end = (parse_region(text, target.system) for text in (settings.start, settings.end))
     usable = proposal.has_latent and not proposal.biased
-    return PathSpace(target, make_dynamics(settings, target), start, end, proposal if latent or usable else None)
+    mapped = precise(proposal) if latent or usable else None
+    return PathSpace(target, make_dynamics(settings, target), start, end, mapped)
 
 
 def _begin(space: PathSpace, proposal: Proposal, config: RunConfig, settings: PathSettings, out: Path) -> Paths:
@@ -166,7 +165,7 @@ def _sample_group(
     if done:
         arrays = store.read(done - 1)
         paths = Paths.of_arrays({k.removeprefix(_STATE): v for k, v in arrays.items() if k.startswith(_STATE)})
-        adaptation = Adaptation(arrays[_STEPS].copy(), arrays[_TRIALS].copy())
+        adaptation = Adaptation(*(arrays[key].copy() for key in (_STEPS, _TRIALS, _SPEED)))
     with progress.stage(group.name, total=total, unit="moves") as bar:
         bar.advance(sum(len(steps) for steps, _ in blocks[:done]), note="resumed" if done else "")
         for number, (steps, adapting) in enumerate(blocks[done:], done):
@@ -181,13 +180,15 @@ def _sample_group(
                 seed=config.seed,
                 wanted=settings.acceptance if adapting else None,
                 store_every=0 if adapting else settings.store_every,
+                told=bar.advance,
             )
             seconds = time.process_time() - began
             write_json(out / COSTS / group.name / f"block-{number:06d}.json", {"seconds": seconds})
             state = {_STATE + name: array for name, array in paths.arrays().items()}
-            kept = {_STEPS: adaptation.log_step, _TRIALS: adaptation.trials, "burn_in": np.array([int(adapting)])}
+            kept = {_STEPS: adaptation.log_step, _TRIALS: adaptation.trials, _SPEED: adaptation.speed}
+            kept["burn_in"] = np.array([int(adapting)])
             store.write(number, record.arrays() | state | kept)
-            bar.advance(len(steps), note=f"{100 * np.mean(record.accepted):.0f} % accepted")
+            bar.advance(0, note=f"{100 * np.mean(record.accepted):.0f} % accepted")
     return paths
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 from typing_extensions import override
 
-from tbg_paths.moves import Move
+from tbg_paths.moves import Move, Step
 from tbg_paths.state import Trial
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tbg_paths.state import Paths, PathSpace
 
 
+_IN_STATES: Final = 0.1
+"""How much more rarely than the others a frame inside of A or B is chosen: from there a path hardly gets across."""
+
+
 class OneWay(Move):
     """From a frame drawn at random, everything after it or everything before it is made anew."""
 
@@ -32,15 +36,17 @@ class OneWay(Move):
 
     @override
     def propose(
-        self, space: PathSpace, paths: Paths, scale: int, step: float, generators: Sequence[np.random.Generator]
+        self, space: PathSpace, paths: Paths, scale: int, step: Step, generators: Sequence[np.random.Generator]
     ) -> tuple[Paths, Trial]:
         frames = paths.x.shape[1]
         ahead = torch.tensor([g.random() < 0.5 for g in generators])
         # Forwards from any frame but the last, backwards from any but the first.
-        at = torch.tensor([int(g.integers(frames - 1)) for g in generators]) + (~ahead).long()
+        allowed = _range(paths, (~ahead).long(), frames - ahead.long())
+        at = _draw(space, paths, allowed, generators)
         after, before = at.where(ahead, frames), at.where(~ahead, 0)
-        trial = generate(space, paths, _normal(paths, generators), after, before)
-        return paths, Trial(trial, _log_ratio(space, paths, trial, after, before))
+        trial = generate(space, paths, normal_variates(paths, generators), after, before)
+        chosen = _log_choice(space, trial, allowed) - _log_choice(space, paths, allowed)
+        return paths, Trial(trial, _log_ratio(space, paths, trial, after, before) + chosen)
 
 
 class TwoWay(Move):
@@ -57,18 +63,19 @@ class TwoWay(Move):
 
     @override
     def propose(
-        self, space: PathSpace, paths: Paths, scale: int, step: float, generators: Sequence[np.random.Generator]
+        self, space: PathSpace, paths: Paths, scale: int, step: Step, generators: Sequence[np.random.Generator]
     ) -> tuple[Paths, Trial]:
-        frames = paths.x.shape[1]
-        at = torch.tensor([1 + int(g.integers(frames - 2)) for g in generators])
-        normal = _normal(paths, generators)
-        if not space.dynamics.inertial:
-            trial = generate(space, paths, normal, at, at)
-            return paths, Trial(trial, _log_ratio(space, paths, trial, at, at))
-        turned = self._turn(space, paths, at, normal)
-        trial = generate(space, turned, normal, at, at - 1)
-        maxwell = _log_maxwell(space, paths, at) - _log_maxwell(space, trial, at)
-        return paths, Trial(trial, _log_ratio(space, paths, trial, at, at - 1) + maxwell)
+        frames, ones = paths.x.shape[1], torch.ones(len(paths.x), dtype=torch.long)
+        allowed = _range(paths, ones, (frames - 1) * ones)
+        at, normal = _draw(space, paths, allowed, generators), normal_variates(paths, generators)
+        inertial = space.dynamics.inertial
+        turned, before = (self._turn(space, paths, at, normal), at - 1) if inertial else (paths, at)
+        trial = generate(space, turned, normal, at, before)
+        log_ratio = _log_ratio(space, paths, trial, at, before)
+        if inertial:
+            log_ratio = log_ratio + _log_maxwell(space, paths, at) - _log_maxwell(space, trial, at)
+        chosen = _log_choice(space, trial, allowed) - _log_choice(space, paths, allowed)
+        return paths, Trial(trial, log_ratio + chosen)
 
     def _turn(self, space: PathSpace, paths: Paths, at: Tensor, normal: Tensor) -> Paths:
         """Paths with another velocity at frame ``at``, that is, with another frame before it."""
@@ -109,6 +116,31 @@ def generate(space: PathSpace, paths: Paths, normal: Tensor, after: Tensor, befo
     return replace(paths, x=x, u=u, g=g, mapped=paths.mapped & ~made)
 
 
+def _range(paths: Paths, first: Tensor, stop: Tensor) -> Tensor:
+    """Frames from ``first`` [C] on, before ``stop`` [C]: [C, L]."""
+    index = torch.arange(paths.x.shape[1])
+    return (index >= first.unsqueeze(1)) & (index < stop.unsqueeze(1))
+
+
+def _weights(space: PathSpace, paths: Paths, allowed: Tensor) -> Tensor:
+    """Weights by which frames are chosen [C, L]."""
+    x = paths.x.flatten(0, 1).numpy()
+    inside = torch.from_numpy(space.start.contains(x) | space.end.contains(x)).view(allowed.shape)
+    return torch.where(inside, _IN_STATES, 1.0).double().where(allowed, 0.0)
+
+
+def _draw(space: PathSpace, paths: Paths, allowed: Tensor, generators: Sequence[np.random.Generator]) -> Tensor:
+    """A frame of every path [C]."""
+    shares = _weights(space, paths, allowed).numpy()
+    shares /= shares.sum(axis=1, keepdims=True)
+    return torch.tensor([int(g.choice(len(p), p=p)) for g, p in zip(generators, shares, strict=True)])
+
+
+def _log_choice(space: PathSpace, paths: Paths, allowed: Tensor) -> Tensor:
+    """Log-probability [C] to choose a frame, less its own log-weight, which it has in the old and the new path."""
+    return -_weights(space, paths, allowed).sum(dim=1).log()
+
+
 def _log_ratio(space: PathSpace, paths: Paths, trial: Paths, after: Tensor, before: Tensor) -> Tensor:
     """log of P(X') q(X | X') / (P(X) q(X' | X)) [C] for parts made as by :func:`generate`."""
     steps = torch.arange(paths.x.shape[1] - 1)
@@ -129,5 +161,6 @@ def _log_maxwell(space: PathSpace, paths: Paths, at: Tensor) -> Tensor:
     return -0.5 * space.dynamics.medium.square(moved) / space.dynamics.h**2
 
 
-def _normal(paths: Paths, generators: Sequence[np.random.Generator]) -> Tensor:
+def normal_variates(paths: Paths, generators: Sequence[np.random.Generator]) -> Tensor:
+    """One for every number of a path [C, L, *event], each row from its own generator."""
     return torch.from_numpy(np.stack([g.standard_normal(paths.x.shape[1:]) for g in generators]))

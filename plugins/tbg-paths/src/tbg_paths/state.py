@@ -137,17 +137,6 @@ class PathSpace:
         moved = self.proposal.from_latent(z, self.target.system)
         return moved.x.double().cpu(), _good(moved.log_det, moved.status)
 
-    def map_error(self, paths: Paths, frames: int = 64) -> float:
-        """How far log|det dx/dz| there and back are apart, root mean square over some frames (nats).
-
-        A numerical map is not the inverse of itself to the last digit. What the acceptance of a move of k frames is off
-        by is at most the sum of k such errors. Frames that cannot be mapped are left out; nan if none can.
-        """
-        at = (paths.mapped & torch.isfinite(paths.log_det)).flatten().nonzero()[:, 0]
-        at = at[:: max(1, len(at) // frames)][:frames]
-        again = self.to_latent(paths.x.flatten(0, 1)[at])[1]
-        return float((again - paths.log_det.flatten()[at]).square().mean().sqrt())
-
     def with_latent(self, paths: Paths, needed: Tensor) -> Paths:
         """Paths of which the frames ``needed`` [C, L] are mapped."""
         missing = needed & ~paths.mapped

@@ -98,8 +98,9 @@ def make_settings(system: System, given: Mapping[str, Any]) -> PathSettings:
         plane = ("x:0", "x:1" if system.space.dim > 1 else "x:0")
         defaults = {"dynamics": "overdamped", "frames": 100, "timestep": 0.005, "friction": 1.0, "cvs": plane}
     else:
-        defaults = {"dynamics": "langevin", "frames": 300, "timestep": 0.001, "friction": 10.0, "cvs": ("phi", "psi")}
-        defaults["committor_points"] = 16
+        # Long enough for what happens by itself; latent moves map every frame and are for those who ask.
+        defaults = {"dynamics": "langevin", "frames": 1000, "timestep": 0.001, "friction": 2.0, "cvs": ("phi", "psi")}
+        defaults |= {"moves": ("shooting",), "committor_points": 16}
     values = {**defaults, **given}
     if isinstance(values["cvs"], str):
         values["cvs"] = _two(values["cvs"])
