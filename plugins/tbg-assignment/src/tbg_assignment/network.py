@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from tbg_assignment.embedding import directions, gain
+from tbg_assignment.trace import trace
 from tbg_core.contracts.field import VectorField
 from tbg_core.contracts.system import Logits
 from tbg_core.errors import UnsupportedSystemError
@@ -71,6 +72,34 @@ class AssignmentNetwork(VectorField):
 
     @override
     def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
+        t, _, features = self._features(t, x, batch)
+        g: Tensor = self.layers(features).view(x.shape)
+        if self.config.output == "velocity":
+            return g - g.mean(dim=-1, keepdim=True)
+        return mean_direction(prior_posterior(t, x) + g)
+
+    @override
+    def velocity_and_divergence(
+        self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Exact either way; the trace of :mod:`tbg_assignment.trace` where there are more logits than hidden units."""
+        if self.shape[0] * self.shape[1] <= self.config.width:
+            return super().velocity_and_divergence(t, x, batch, condition)
+        t, w, features = self._features(t, x, batch)
+        g: Tensor = self.layers(features).view(x.shape)
+        if self.config.output == "velocity":
+            return g - g.mean(dim=-1, keepdim=True), trace(self.layers, features, w, None).double()
+        logits, k = prior_posterior(t, x) + g, gain(self.shape[1])
+        p = torch.softmax(logits, dim=-1)
+        spread = (1.0 - p.square().sum(dim=-1)).sum(dim=1)
+        return mean_direction(logits), (k * (t * k * spread + trace(self.layers, features, w, p))).double()
+
+    def _features(self, t: Tensor, x: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Times [B], probabilities [B, n, c] and input of the layers.
+
+        Raises:
+            UnsupportedSystemError: If the states have another shape than those of the training.
+        """
         if tuple(x.shape[1:]) != self.shape or batch.mask is not None:
             raise UnsupportedSystemError(
                 f"Field assignment-network is for {self.shape[0]} variables of {self.shape[1]} classes; states have "
@@ -81,8 +110,4 @@ class AssignmentNetwork(VectorField):
         clock = (t / (t + 2.0)).unsqueeze(1)  # decisions are made early: half of the clock is over at t = 2
         phase = clock * torch.arange(1, self.config.time_features + 1, dtype=x.dtype, device=x.device) * math.pi
         w = torch.softmax(x, dim=-1)
-        features = torch.cat([w.flatten(1), clock, torch.sin(phase), torch.cos(phase)], dim=1)
-        g: Tensor = self.layers(features).view(x.shape)
-        if self.config.output == "velocity":
-            return g - g.mean(dim=-1, keepdim=True)
-        return mean_direction(prior_posterior(t, x) + g)
+        return t, w, torch.cat([w.flatten(1), clock, torch.sin(phase), torch.cos(phase)], dim=1)
