@@ -10,7 +10,7 @@ from tbg_core.randomness import SampleKeys
 from tbg_paths.chains import make_moves
 from tbg_paths.latent import LatentGP, speed_of
 from tbg_paths.mapping import map_errors, precise
-from tbg_paths.measures import effective_size, r_hat
+from tbg_paths.measures import centre, effective_size, r_hat
 from tbg_paths.moves import Step
 from tbg_paths.state import Paths
 
@@ -114,3 +114,9 @@ def test_a_map_that_is_not_its_own_inverse_is_found_out_and_mended(well, bent, l
         assert found["log_path_rms"] < 1e-9
         assert found["log_det_rms"] < 1e-9
         assert found["chains_off_the_model"] == 0
+
+
+def test_the_centre_of_angles_is_that_of_the_circle():
+    np.testing.assert_allclose(centre(np.array([170.0, -170.0, 180.0]), 360.0), (180.0, 10.0))
+    np.testing.assert_allclose(centre(np.array([170.0, -170.0, 180.0]) + 20.0, 360.0), (-160.0, 10.0))
+    np.testing.assert_allclose(centre(np.array([1.0, 3.0]), None), (2.0, 2**0.5))

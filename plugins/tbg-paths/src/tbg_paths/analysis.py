@@ -15,7 +15,7 @@ from tbg_paths.chains import make_moves
 from tbg_paths.committor import Committor
 from tbg_paths.config import PathSettings, elementary
 from tbg_paths.grid import GridPaths
-from tbg_paths.measures import MIXED, Ensemble, effective_size, least_effective, over_chains, r_hat
+from tbg_paths.measures import MIXED, Ensemble, centre, effective_size, least_effective, over_chains, r_hat
 from tbg_paths.regions import Region, parse_region, shown
 from tbg_paths.run import CHAINS, COMMITTOR, MAP, seconds_of, stored_paths
 
@@ -160,6 +160,13 @@ class Analysis:
             "undecided": int(np.isnan(self.committor.value).sum()),
             "energy_evaluations": self.committor.energies,
         }
+        half = self.committor_cvs[self.committor.at_half]
+        if len(half) > 1:
+            names = zip(self.settings.cvs, self.cvs, half.T, strict=True)
+            found = {name: centre(values, cv.period) for name, cv, values in names}
+            entry["transition_states"] = {
+                name: {"mean": mean, "spread": spread} for name, (mean, spread) in found.items()
+            }
         if self.exact_committor is not None:
             known = np.isfinite(self.committor.value)
             q, shots = self.exact_committor[known], self.settings.committor_shots

@@ -79,6 +79,15 @@ class Ensemble:
         return found
 
 
+def centre(values: np.ndarray, period: float | None) -> tuple[float, float]:
+    """Mean and standard deviation of an observable [n], on the circle if it has a period."""
+    if period is None:
+        return float(values.mean()), float(values.std(ddof=1))
+    mean = np.angle(np.exp(2j * np.pi * values / period).mean()) * period / (2.0 * np.pi)
+    away = (values - mean + period / 2.0) % period - period / 2.0
+    return float(mean), float(np.sqrt(np.square(away).sum() / (len(away) - 1)))
+
+
 MIXED: Final = 2.0
 """Effective paths per chain from which chains count as mixed: below it they remember where they began."""
 

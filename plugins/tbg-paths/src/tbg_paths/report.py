@@ -198,6 +198,8 @@ def _committor(analysis: Analysis, metrics: dict[str, Any]) -> tuple[Block, ...]
         f"trajectories until they reached a state: {found['at_half']} have a committor of one half (between 0.35 and "
         f"0.65 as measured), {found['undecided']} had none that arrived. {found['energy_evaluations']:,} energies."
     )
+    for name, there in found.get("transition_states", {}).items():
+        text += f" There {name} is {there['mean']:.3g} on average, and spreads by {there['spread']:.2g}."
     if "rms_deviation_from_exact" in found:
         text += (
             f" From the exact committor they are {found['rms_deviation_from_exact']:.3f} away (rms); "
