@@ -239,3 +239,16 @@ def test_a_molecule_is_shot_at_unless_asked_otherwise():
     assert make_settings(molecule, states).moves == ("shooting",)
     assert make_settings(molecule, {**states, "moves": ("latent",)}).moves == ("latent",)
     assert make_settings(toy, states).moves == ("latent", "shooting")
+
+
+def test_chains_that_have_not_mixed_are_never_enough():
+    from tbg_paths.report import _head
+
+    def label(*, mixed):
+        moves = {"effective_paths": 90.0, "effective_paths_per_1000_energies": 1.0, "acceptance": 0.2, "mixed": mixed}
+        about = {"system": "s", "from": "A", "to": "B", "model": "m", "energy": "e", "temperature_K": 300.0}
+        return _head({**about, "dynamics": "langevin", "frames": 9, "timestep": 0.1, "moves": {"shooting": moves}})
+
+    assert label(mixed=True).reliable
+    assert not label(mixed=False).reliable
+    assert label(mixed=False).label == "TOO FEW PATHS"

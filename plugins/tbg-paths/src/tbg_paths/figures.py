@@ -91,11 +91,11 @@ def middle(analysis: Analysis, seed: int) -> Figure:
     return Figure(to_svg(drawing, "middle", "Distribution at the middle frame."), "The middle frame of paths")
 
 
-def committor(analysis: Analysis) -> Figure:
-    """Committors of frames of paths along the first observable."""
+def committor(analysis: Analysis, which: int) -> Figure:
+    """Committors of frames of paths along one of the observables."""
     assert analysis.committor is not None  # noqa: S101 - the section is made only then
     drawing, axes = new_plot()
-    along, q = analysis.committor_cvs[:, 0], analysis.committor.value
+    along, q = analysis.committor_cvs[:, which], analysis.committor.value
     half = analysis.committor.at_half
     axes.plot(along, q, "o", color=MUTED, markersize=3.5)
     axes.plot(along[half], q[half], "o", color=REWEIGHTED, markersize=4.5)
@@ -104,9 +104,9 @@ def committor(analysis: Analysis) -> Figure:
         line = "--" if analysis.exact is not None and analysis.exact.nodes.shape[1] == 1 else "x"
         axes.plot(along[order], analysis.exact_committor[order], line, color=INK, markersize=4, label="exact")
         legend_above(axes)
-    axes.set_xlabel(axis_label(analysis.cvs[0]))
+    axes.set_xlabel(axis_label(analysis.cvs[which]))
     axes.set_ylabel("probability to reach B first")
-    return Figure(to_svg(drawing, "committor", "Committor of frames of paths."), "Committor")
+    return Figure(to_svg(drawing, f"committor-{which}", "Committor of frames of paths."), "Committor")
 
 
 def _with_errors(axes: Any, edges: np.ndarray, values: np.ndarray, colour: str, name: str, seed: int) -> None:

@@ -54,7 +54,7 @@ def _head(metrics: dict[str, Any]) -> Head:
     moves = metrics["moves"]
     mixed = [name for name in moves if moves[name]["mixed"]]
     best = max(mixed, key=lambda name: moves[name]["effective_paths_per_1000_energies"], default=None)
-    enough = [name for name in moves if moves[name]["effective_paths"] >= FEW]
+    enough = [name for name in mixed if moves[name]["effective_paths"] >= FEW]
     tiles = tuple(
         (name, f"{entry['effective_paths']:.3g}", f"effective paths; {100 * entry['acceptance']:.3g} % accepted")
         for name, entry in moves.items()
@@ -70,7 +70,7 @@ def _head(metrics: dict[str, Any]) -> Head:
         + (
             f"At least {FEW} effective paths: {', '.join(enough)}."
             if enough
-            else f"No set of moves reached {FEW} effective paths: averages over paths may be far off."
+            else f"None has mixed and reached {FEW} effective paths: averages over paths may be far off."
         ),
         tiles=tiles,
     )
@@ -205,7 +205,9 @@ def _committor(analysis: Analysis, metrics: dict[str, Any]) -> tuple[Block, ...]
             f" From the exact committor they are {found['rms_deviation_from_exact']:.3f} away (rms); "
             f"{found['rms_expected_of_binomial']:.3f} is what the number of trajectories leads one to expect."
         )
-    return (Paragraph(text), Figures((figures.committor(analysis),), "Each point is a frame of a path.", wide=True))
+    along = range(1 if analysis.settings.cvs[0] == analysis.settings.cvs[1] else 2)
+    drawn = tuple(figures.committor(analysis, i) for i in along)
+    return (Paragraph(text), Figures(drawn, "Each point is a frame of a path; coloured: about one half.", wide=True))
 
 
 def _method(analysis: Analysis) -> str:
