@@ -194,12 +194,14 @@ def test_without_rounding_early_states_are_labelled_at_random():
     assert np.abs(hard.log_p - soft.log_p).max() < 1e-3
 
 
-def test_states_of_a_labelling_do_not_depend_on_the_others():
+def test_states_of_a_labelling_do_not_depend_on_the_others(monkeypatch):
     system = label_system("coupled-binary")
     model = exact_flow(system.distribution)
     every = likelihoods(model, system, all_labels(2, 2), draws=16, seed=4)
     one = likelihoods(model, system, np.array([[1, 0]]), draws=16, seed=4)
     assert one.log_p[0] == pytest.approx(every.log_p[2], abs=1e-9)
+    monkeypatch.setattr("tbg_assignment.likelihood.BLOCK", 8)  # fewer than the states of one labelling
+    assert likelihoods(model, system, all_labels(2, 2), draws=16, seed=4).log_p == pytest.approx(every.log_p, abs=1e-9)
 
 
 def test_widths_of_the_proposal():

@@ -99,7 +99,8 @@ def likelihoods(
     """
     chosen: NDArray[np.int64] = np.asarray(labels, dtype=np.int64)
     parts = []
-    for some in np.array_split(chosen, max(1, math.ceil(len(chosen) * draws / BLOCK))):
+    at_once = max(1, BLOCK // draws)
+    for some in np.split(chosen, range(at_once, len(chosen), at_once)):
         parts.append(_log_weights(flow, system, some, draws, seed, soft=soft))
         advance(len(some))
     log_w = torch.cat([weights for weights, _ in parts]).numpy()
