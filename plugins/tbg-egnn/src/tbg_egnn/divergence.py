@@ -9,9 +9,10 @@ cheaper than differentiating the network 3N times:
   one vector per edge, and no matrix product over tangents is left.
 * In the last layer only the diagonal entries d v_(k,a) / d x_(k,a) are wanted: N - 1 edges per tangent.
 
-What remains is one product [tangents x edges, H] x [H, H] in each of the L - 2 layers between, done in blocks of
-tangents that stay in cache. The trace over R^{3N} is that over the mean-free space, for v does not change when all
-atoms are moved together.
+What remains in each of the L - 2 layers between are N products [tangents, N H] x [N H, H], one for each receiver: all
+that lies between a sender's features and the message is linear in the tangent, and is multiplied out into one matrix
+per edge first. The trace over R^{3N} is that over the mean-free space, for v does not change when all atoms are moved
+together.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from tbg_egnn.layer import EdgeFactors, EGNNLayer
 
-CACHE_FLOATS = 1 << 17
-"""Floats of a buffer [N, tangents, H]: half a megabyte in single precision, which fits a core's cache."""
+BLOCK_FLOATS = 1 << 20
+"""Floats of the tangents [tangents, N, H] of a block. All of them for 51 atoms: what a block shares is made once."""
 
 
 def velocity_and_divergence(layers: Sequence[EGNNLayer], h: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,7 +46,7 @@ def velocity_and_divergence(layers: Sequence[EGNNLayer], h: Tensor, x: Tensor) -
         h, y, edge = layer.factors(h, y, a)
         factors.append(edge)
     n = len(x)
-    block = max(1, CACHE_FLOATS // (n * layers[0].width))
+    block = max(1, BLOCK_FLOATS // (n * layers[0].width))
     trace = x.new_zeros((), dtype=torch.float64)
     if len(layers) == 1:
         trace = _single_layer_trace(layers[0], factors[0])
@@ -106,32 +107,32 @@ def _carry(
 def _middle_layer(layer: EGNNLayer, k: EdgeFactors, dh: Tensor, dx: Tensor, da: Tensor) -> tuple[Tensor, Tensor]:
     receiver, sender, w_d, w_a = layer.blocks()
     n_tangents, n, width = dh.shape
-    d_diff = dx.unsqueeze(2) - dx.unsqueeze(1)
-    dd2 = 2.0 * (d_diff * k.diff).sum(-1)
+    dd2 = 2.0 * (torch.einsum("tic,ijc->tij", dx, k.diff) - torch.einsum("tjc,ijc->tij", dx, k.diff))
     at_receiver = (dh @ receiver.T).transpose(0, 1).contiguous()
-    at_sender = (dh @ sender.T).transpose(0, 1).contiguous()
-    scalars = torch.stack([dd2, da], dim=-1).permute(1, 2, 0, 3).contiguous()
-    scalar_weights, second = torch.stack([w_d, w_a]), layer.message_out.weight.T.contiguous()
-    reductions = torch.stack([k.r, k.p], dim=-1)
-    dm_sum, dg = dh.new_empty(n, n_tangents, width), dh.new_empty(n, n, n_tangents)
-    # One receiver at a time, in two buffers [senders, tangents, H] that stay in cache; every step is in place.
-    y, z = dh.new_empty(n, n_tangents, width), dh.new_empty(n, n_tangents, width)
-    flat_y, flat_z = y.view(-1, width), z.view(-1, width)
+    at_sender = dh @ sender.T
+    second, scalars = layer.message_out.weight.T.contiguous(), torch.stack([w_d, w_a])
+    attention = k.r @ layer.message_out.weight
+    dm_sum = dh.new_empty(n, n_tangents, width)
+    matrix = dh.new_empty(n, width, width)
     for i in range(n):
-        torch.add(at_sender, at_receiver[i], out=y)
-        flat_y.addmm_(scalars[i].view(-1, 2), scalar_weights)
-        y.mul_(k.s1[i].unsqueeze(1))
-        torch.mm(flat_y, second, out=flat_z)
-        side_and_step = torch.bmm(z, reductions[i])
-        dg[i] = side_and_step[..., 1]
-        z.mul_(k.m_gain[i].unsqueeze(1))
-        torch.sum(z, 0, out=dm_sum[i])
-        dm_sum[i].addmm_(side_and_step[..., 0].T, k.m_side[i])
-    radial = dg.permute(2, 0, 1) * k.reach + k.g * k.d_reach * dd2
-    dx = dx + layer.step * (
-        (d_diff * (k.g * k.reach).unsqueeze(-1)).sum(2) + torch.einsum("tij,ijc->tic", radial, k.diff)
+        # What a change of the first pre-activation does to the message (j, i) is a matrix: all senders in one product.
+        torch.mul(second, k.m_gain[i].unsqueeze(1), out=matrix)
+        matrix.addcmul_(attention[i].unsqueeze(2), k.m_side[i].unsqueeze(1)).mul_(k.s1[i].unsqueeze(2))
+        torch.mm(at_sender.view(n_tangents, -1), matrix.view(-1, width), out=dm_sum[i])
+        dm_sum[i].addmm_(at_receiver[i], matrix.sum(0))
+        of_distance, of_input = (scalars @ matrix).unbind(1)
+        dm_sum[i].addmm_(dd2[:, i], of_distance).addmm_(da[:, i], of_input)
+    pull = (k.p @ layer.message_out.weight) * k.s1
+    dg = (
+        torch.einsum("tjh,ijh->tij", at_sender, pull)
+        + torch.einsum("ith,ijh->tij", at_receiver, pull)
+        + dd2 * (pull @ w_d)
+        + da * (pull @ w_a)
     )
-    return layer.node_tangent(k, dh, dm_sum.transpose(0, 1)), dx
+    radial = dg * k.reach + k.g * k.d_reach * dd2
+    link = k.g * k.reach
+    moved = dx * link.sum(1, keepdim=True) - link @ dx + torch.einsum("tij,ijc->tic", radial, k.diff)
+    return layer.node_tangent(k, dh, dm_sum.transpose(0, 1)), dx + layer.step * moved
 
 
 def _last_layer(
