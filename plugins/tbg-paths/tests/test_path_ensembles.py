@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tbg_paths.analysis import _grid
 from tbg_paths.chains import Adaptation, advance, make_moves
 from tbg_paths.config import elementary
 from tbg_paths.grid import GridPaths
@@ -127,6 +128,16 @@ def test_the_second_coordinate_is_an_exact_autoregressive_process(well, bent, li
     correlation = paths[:, :, 0, 1] * paths[:, :, 1, 1]
     assert deviation(correlation, (1 - h * stiffness) / stiffness) < SIGMAS
     check_against_grid(well(), paths[..., :1])
+
+
+def test_the_grid_of_a_report_resolves_the_edges_of_the_states(well, settings):
+    """Its mean transition time is that of a finer grid, but for a percent."""
+    space = well()
+    found = _grid(space.target, settings(), space.start, space.end, {"x": np.array([[[-1.9], [1.9]]])})
+    fine = GridPaths(space.target, space.start, space.end, space.dynamics.h, np.linspace(-2.7, 2.7, 1531))
+    assert found is not None
+    means = [(grid.passages(FRAMES) * -np.subtract.outer(*[np.arange(FRAMES)] * 2)).sum() for grid in (found, fine)]
+    assert abs(means[0] / means[1] - 1) < 0.015
 
 
 def test_free_trajectories_and_transition_matrices_agree(well, brute):

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tbg_core.observables.observable import Observable
 
 _LARGEST_GRID = 4500
-_SPACING = 0.7
-"""Spacing of the nodes of a grid in standard deviations of a step."""
+_SPACING = {1: 0.05, 2: 0.7}
+"""Spacing of the nodes of a grid in standard deviations of a step: the edges of A and B need more than the density."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,16 @@ class Analysis:
             "timestep": self.settings.timestep,
             "chains": self.settings.chains,
             "moves": {name: self._of(name, seed) for name in self.ensembles},
+            "exact_mean_transition_time": self._exact_time(),
             "committor": self._committor(),
         }
+
+    def _exact_time(self) -> float | None:
+        if self.exact is None or self.exact.nodes.shape[1] > 1:
+            return None
+        leaves, arrives = np.indices((self.settings.frames, self.settings.frames))
+        passages = self.exact.passages(self.settings.frames)
+        return float((passages * (arrives - leaves)).sum() * self.settings.timestep)
 
     def _of(self, name: str, seed: int) -> dict[str, Any]:
         ensemble, counts = self.ensembles[name], self.counts[name]
@@ -212,7 +220,9 @@ def _grid(
         return None
     flat = np.concatenate([found.reshape(-1, dim) for found in paths.values()])
     low, high = flat.min(axis=0) - 3 * step, flat.max(axis=0) + 3 * step
-    axes = [np.linspace(a, b, int(np.ceil((b - a) / (_SPACING * step))) + 1) for a, b in zip(low, high, strict=True)]
+    axes = [
+        np.linspace(a, b, int(np.ceil((b - a) / (_SPACING[dim] * step))) + 1) for a, b in zip(low, high, strict=True)
+    ]
     if np.prod([len(axis) for axis in axes]) > _LARGEST_GRID:
         return None
     return GridPaths(target, start, end, settings.timestep / settings.friction, *axes)

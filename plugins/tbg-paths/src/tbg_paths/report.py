@@ -77,6 +77,7 @@ def _head(metrics: dict[str, Any]) -> Head:
 
 
 def _side_by_side(metrics: dict[str, Any]) -> Table:
+    exact = metrics["exact_mean_transition_time"]
     rows = tuple(
         (
             name,
@@ -111,7 +112,7 @@ def _side_by_side(metrics: dict[str, Any]) -> Table:
         f"chains with fewer than {MIXED:g} each have not mixed, and their rate is no more than a bound; "
         "errors by leaving out one chain at a time. R-hat: the largest of the same measures, near 1 where chains and "
         "their halves agree. Transition time: from the last frame in A to the first in B; errors by the bootstrap over "
-        "whole chains.",
+        "whole chains." + (f" Exact: {exact:.3g}." if exact is not None else ""),
     )
 
 
