@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CROWD = 4.0
 """What sums over neighbours are divided by: the root of a usual number of them."""
+RANGE = 3.0
+"""Largest velocity that one atom gives another, in length units: that of a layer of the paper's EGNN of five."""
 
 
 class Environment(NamedTuple):
@@ -176,7 +178,7 @@ class _PairNetwork(nn.Module):
         pairs: Tensor,
         *extra: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Message [B, N, N, H], weights [B, N, N, C], and the bounded displacement [B, N, N, 3] that they belong to.
+        """Message [B, N, N, H], weights [B, N, N, C] from -1 to 1, and bounded displacements [B, N, N, 3] to go with them.
 
         Args:
             of_receivers: Features [B, N, H] of the atoms that are told.
@@ -191,7 +193,7 @@ class _PairNetwork(nn.Module):
         invariants = torch.cat([torch.stack([d2, d, 1.0 / (1.0 + d2)], dim=-1), *extra], dim=-1)
         m = self.receiver(of_receivers).unsqueeze(2) + self.sender(of_senders).unsqueeze(1) + self.pair(invariants)
         m = nn.functional.silu(self.out(nn.functional.silu(m))) * pairs
-        return m, self.vectors(m), unit
+        return m, self.vectors(m).tanh(), unit
 
 
 def _steps(receivers: Tensor, senders: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 MOLECULES: Final = ("ACE-ALA-NME", "FA", "WW")
 """Of 22, 33 and 51 atoms."""
 TIGHT: Final = {"name": "dopri5", "rtol": 1e-8, "atol": 1e-8}
-_OUTPUTS: Final = ("coordinate_out.weight", "speak.vectors.weight")
-"""Weights of the fields of this package that scale the velocity."""
+_OUTPUTS: Final = MappingProxyType({"coordinate_out.weight": 0.8, "speak.vectors.weight": 0.1})
+"""Weights of the fields of this package that scale the velocity, and a scale at which paths are not trivial."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,9 @@ def build_flow(molecule: str, model: Model) -> tuple[FlowProposal, System, str]:
         # The published initialisation makes velocities almost zero, and every error trivial. These give paths of about
         # as many stages as a trained network's.
         for name, weight in proposal.named_parameters():
-            if name.endswith(_OUTPUTS):
-                torch.nn.init.normal_(weight, std=0.8 / math.sqrt(weight.shape[1]))
+            for output, scale in _OUTPUTS.items():
+                if name.endswith(output):
+                    torch.nn.init.normal_(weight, std=scale / math.sqrt(weight.shape[1]))
     proposal.prepare_training(torch.as_tensor(system.reference).unsqueeze(0))  # type: ignore[attr-defined]
     parameters = sum(p.numel() for p in proposal.field.parameters())
     return proposal.eval(), system, f"fresh {model.field}, not trained ({parameters:,} parameters, seed {model.seed})"
