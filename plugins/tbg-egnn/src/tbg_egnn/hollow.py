@@ -178,7 +178,7 @@ class _PairNetwork(nn.Module):
         pairs: Tensor,
         *extra: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Message [B, N, N, H], weights [B, N, N, C] from -1 to 1, and bounded displacements [B, N, N, 3] to go with them.
+        """Message [B, N, N, H], weights [B, N, N, C] from -1 to 1, and the bounded displacements [B, N, N, 3].
 
         Args:
             of_receivers: Features [B, N, H] of the atoms that are told.
