@@ -8,6 +8,7 @@ import torch
 
 from tbg_core.randomness import SampleKeys
 from tbg_paths.chains import make_moves
+from tbg_paths.initial import typical
 from tbg_paths.latent import LatentGP, speed_of
 from tbg_paths.mapping import map_errors, precise
 from tbg_paths.measures import centre, effective_size, r_hat
@@ -120,3 +121,17 @@ def test_the_centre_of_angles_is_that_of_the_circle():
     np.testing.assert_allclose(centre(np.array([170.0, -170.0, 180.0]), 360.0), (180.0, 10.0))
     np.testing.assert_allclose(centre(np.array([170.0, -170.0, 180.0]) + 20.0, 360.0), (-160.0, 10.0))
     np.testing.assert_allclose(centre(np.array([1.0, 3.0]), None), (2.0, 2**0.5))
+
+
+def test_chains_that_are_still_hot_begin_from_others(well, lines):
+    space, rng = well(), np.random.default_rng(0)
+    paths = space.begin(lines(6, FRAMES) + torch.from_numpy(0.01 * rng.standard_normal((6, 1, 1))))
+    same, count = typical(paths)
+    assert count == 0
+    assert (same.x == paths.x).all()
+    heated = space.begin(paths.x * torch.tensor([1.0, 3.0, 1.0, 1.0, 4.0, 1.0]).view(-1, 1, 1))
+    mended, count = typical(heated)
+    assert count == 2
+    assert (mended.x[[0, 2, 3, 5]] == heated.x[[0, 2, 3, 5]]).all()
+    assert (mended.x[[1, 4]] == heated.x[[0, 2]]).all()
+    assert (mended.u[[1, 4]] == heated.u[[0, 2]]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,9 +13,12 @@ from tbg_core.errors import NumericalError
 from tbg_core.randomness import SampleKeys, generator
 from tbg_core.samplers.config import ImportanceSamplerConfig
 from tbg_core.samplers.importance import ImportanceSampler
+from tbg_paths.state import Paths
 
 _KNOTS: Final = 32
 """Frames of a first path that are carried out of latent space; the others lie on straight lines between them."""
+_TOO_HOT: Final = 5.0
+"""How many median deviations (and kT) above the median the mean energy of a relaxed path may lie."""
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +61,21 @@ def first_paths(
     if not torch.isfinite(x).all():
         raise NumericalError("the latent line between A and B leaves the range of the model.", fix="Train it longer.")
     return x
+
+
+def typical(paths: Paths) -> tuple[Paths, int]:
+    """Relaxed paths, with those that are still far too hot replaced by others, and how many these were.
+
+    With inertia heat leaves a path by friction alone: what begins hundreds of kT too high stays so for thousands of
+    moves, for every shot inherits it. Too hot: a mean energy far above the median of the chains.
+    """
+    energy = paths.u.mean(dim=1)
+    median = energy.median()
+    limit = median + _TOO_HOT * ((energy - median).abs().median() + 1.0)
+    hot = torch.nan_to_num(energy, nan=torch.inf) > limit
+    others, rows = (~hot).nonzero()[:, 0], torch.arange(len(hot))
+    rows[hot] = others[torch.arange(int(hot.sum())) % len(others)]
+    return Paths(*(getattr(paths, field.name)[rows] for field in fields(paths))), int(hot.sum())
 
 
 def _ends(parts: list[Ensemble], region: Region, chains: int, choose: np.random.Generator) -> np.ndarray:

@@ -22,7 +22,7 @@ from tbg_paths.chains import Adaptation, advance, make_moves
 from tbg_paths.committor import committors
 from tbg_paths.config import PathSettings, elementary
 from tbg_paths.dynamics import make_dynamics
-from tbg_paths.initial import first_paths
+from tbg_paths.initial import first_paths, typical
 from tbg_paths.mapping import map_errors, precise
 from tbg_paths.regions import parse_region
 from tbg_paths.state import Paths, PathSpace
@@ -114,7 +114,9 @@ def sample_paths(
             for group in groups(settings):
                 state = _sample_group(space, begun, group, config, settings, out, progress)
                 if group.name == RELAXATION:
-                    begun = state
+                    begun, hot = typical(state)
+                    if hot:
+                        progress.say(f"{hot} first paths were still too hot: these chains begin from other ones.")
                 elif any(move.startswith("latent") for move in group.moves):
                     write_json(out / MAP / f"{group.name}.json", map_errors(space, state))
             _measure_committors(space, config, settings, out, progress)
