@@ -34,3 +34,4 @@ def test_structured_divergence_is_the_trace_of_the_jacobian(output, depth):
     torch.testing.assert_close(divergence, expected, rtol=1e-10, atol=1e-10)
     assert expected.abs().max() > 0.1
     assert field.velocity_and_divergence(t, x.requires_grad_(), batch)[1].requires_grad
+    assert field.velocity_and_divergence(t[:0], x[:0], batch.select(torch.arange(0)))[1].shape == (0,)

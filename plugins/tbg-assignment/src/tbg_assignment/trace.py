@@ -27,7 +27,7 @@ def trace(layers: nn.Sequential, features: Tensor, w: Tensor, p: Tensor | None) 
         w: Probabilities [B, n, c].
         p: Probabilities [B, n, c].
     """
-    cuts = [slice(start, start + _ROWS) for start in range(0, len(w), _ROWS)]
+    cuts = [slice(start, start + _ROWS) for start in range(0, max(1, len(w)), _ROWS)]
     return torch.cat([_trace(layers, features[k], w[k], None if p is None else p[k]) for k in cuts])
 
 
