@@ -84,3 +84,10 @@ class VectorField(nn.Module, ABC):
         The default says that it can tell all atoms apart.
         """
         return torch.arange(system.space.event_shape[0])
+
+    def coverage(self, system: System) -> float | None:
+        """Share of a system that training showed the field, from 0 to 1; None: it cannot say.
+
+        See :meth:`tbg_core.contracts.proposal.Proposal.coverage`.
+        """
+        return None

@@ -84,6 +84,10 @@ class FlowProposal(Proposal):
         permutation = self.prior.symmetry.permutation and self.field.symmetry.permutation
         return Symmetry(group, permutation)
 
+    def coverage(self, system: System) -> float | None:
+        """What the field says of it."""
+        return self.field.coverage(system)
+
     def atom_classes(self, system: System) -> Tensor:
         """Atoms are alike if neither the field nor the prior can tell them apart."""
         if not self.symmetry.permutation:

@@ -12,7 +12,8 @@ from tbg_core.config.base import ComponentConfig
 class EncodingConfig(ComponentConfig):
     """What a network knows of each atom: see :mod:`tbg_core.molecule.encodings`.
 
-    ``n_features`` and ``molecule`` are found by :func:`tbg_core.molecule.encoder.adapt` and stored in the checkpoint.
+    ``n_features``, ``seen`` and ``molecule`` are found by :func:`tbg_core.molecule.encoder.adapt`, and stored in the
+    checkpoint.
     """
 
     encoding: Literal["element", "backbone", "full"] = Field(
@@ -20,6 +21,9 @@ class EncodingConfig(ComponentConfig):
     )
     n_features: int | None = Field(
         None, ge=1, description="Length of the encoding; found from the training molecules when left out."
+    )
+    seen: tuple[str, ...] | None = Field(
+        None, description="Kinds of atoms in training, each by the numbers of its features; found in training."
     )
     molecule: str | None = Field(
         None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -23,15 +24,15 @@ _Config = TypeVar("_Config", bound="EncodingConfig")
 
 
 def adapt(config: _Config, systems: Sequence[System]) -> _Config:
-    """Fixes the length of the encoding, and the molecule where the encoding is that of one molecule.
+    """Fixes the length of the encoding, the kinds of atoms in training, and the molecule of an encoding for one only.
 
     Raises:
         ConfigError: If such an encoding was chosen for several molecules.
     """
-    found: dict[str, Any] = {}
+    encodings = [ENCODINGS[config.encoding](_molecule(s)) for s in systems]
+    found: dict[str, Any] = {"seen": tuple(sorted(set().union(*(kinds(rows) for rows in encodings))))}
     if config.n_features is None:
-        encode = ENCODINGS[config.encoding]
-        found["n_features"] = max(encode(_molecule(s)).shape[1] for s in systems)
+        found["n_features"] = max(rows.shape[1] for rows in encodings)
     if config.encoding != "element" and any(is_capped(_molecule(s)) for s in systems):
         if len({s.key for s in systems}) > 1:
             raise ConfigError(
@@ -40,6 +41,11 @@ def adapt(config: _Config, systems: Sequence[System]) -> _Config:
             )
         found["molecule"] = systems[0].key
     return config.model_copy(update=found)
+
+
+def kinds(encoding: np.ndarray) -> list[str]:
+    """The numbers of the features that each atom of an encoding [N, F] has, e.g. ``"1-7-24"``."""
+    return ["-".join(str(i) for i in np.flatnonzero(row)) for row in encoding]
 
 
 class AtomEncoder:
@@ -65,6 +71,7 @@ class AtomEncoder:
         self.config = config
         self.n_features = config.n_features
         self._known: dict[str, Tensor] = {}
+        self._seen = frozenset(config.seen or ())
 
     def features(self, system: System) -> Tensor:
         """Encoding [N, F] of a system.
@@ -84,6 +91,17 @@ class AtomEncoder:
                 )
             self._known[system.key] = torch.from_numpy(features)
         return self._known[system.key]
+
+    def coverage(self, system: System) -> float | None:
+        """Share of a system's atoms whose kind was in training; None if the network does not know what was.
+
+        Raises:
+            UnsupportedSystemError: If the network was not made for the system.
+        """
+        if self.config.seen is None:
+            return None
+        found = kinds(self.features(system).numpy())
+        return sum(kind in self._seen for kind in found) / len(found)
 
     def table(self, batch: Batch, x: Tensor) -> Tensor:
         """Encodings [B, N, F] of the atoms of the states x [B, N, 3], in their type; zero for padded atoms."""

@@ -8,6 +8,8 @@ import pytest
 from tbg_core.errors import UnsupportedSystemError
 from tbg_core.loading import load_system
 from tbg_core.molecule import encodings
+from tbg_core.molecule.config import EncodingConfig
+from tbg_core.molecule.encoder import AtomEncoder, adapt
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +69,15 @@ def test_encodings_follow_atoms_through_a_reordering(alanine_dipeptide):
 def test_a_tripeptide_is_refused_by_the_dipeptide_encoding():
     with pytest.raises(UnsupportedSystemError, match="3 residues"):
         encodings.full(load_system("AAA"))
+
+
+def test_coverage_is_the_share_of_atoms_whose_kind_was_in_training():
+    trained = adapt(EncodingConfig(encoding="full"), [load_system("GA"), load_system("AG")])
+    encoder = AtomEncoder(trained)
+    assert encoder.coverage(load_system("GG")) == 1.0  # glycine was seen first and last
+    serine = load_system("GS")
+    seen = sum(residue == "GLY" for residue in (serine.residue_names[i] for i in serine.residue_index))
+    assert encoder.coverage(serine) == seen / serine.n_atoms
+    with pytest.raises(UnsupportedSystemError):
+        encoder.coverage(load_system("GGG"))
+    assert AtomEncoder(trained.model_copy(update={"seen": None})).coverage(serine) is None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tbg_core.config.load import make_config
+from tbg_core.config.resolve import resolve
 from tbg_core.contracts.system import Batch
-from tbg_core.errors import ConfigError, UnsupportedSystemError
+from tbg_core.errors import CheckpointError, ConfigError, UnsupportedSystemError
 from tbg_core.loading import load_system as molecule
+from tbg_core.pipeline.checkpoints import find_checkpoint
 from tbg_core.testing.field import FieldConformance
 from tbg_egnn.config import EGNNConfig
 from tbg_egnn.egnn import EGNN
@@ -94,3 +97,15 @@ def test_a_network_for_one_molecule_refuses_another():
 def test_a_single_molecule_encoding_is_refused_for_two_molecules():
     with pytest.raises(ConfigError, match="one molecule"):
         EGNN.adapt(EGNNConfig(), [molecule("ACE-NME"), molecule("ACE-ALA-NME")])
+
+
+@pytest.mark.parametrize(("text", "folder"), [("ACE-ALA-NME", "alanine-dipeptide"), ("GF", "dipeptides")])
+def test_the_checkpoint_for_a_molecule_is_found(text, folder):
+    config = resolve(make_config({"system": text, "model": "egnn"}), ("system", "model"))
+    assert find_checkpoint(config, molecule(text)).name == folder
+
+
+def test_a_longer_peptide_is_told_what_to_do():
+    config = resolve(make_config({"system": "GGG", "model": "egnn"}), ("system", "model"))
+    with pytest.raises(CheckpointError, match=r"no checkpoint of egnn covers GGG.*--from-scratch"):
+        find_checkpoint(config, molecule("GGG"))

@@ -92,6 +92,10 @@ class TensorProductField(VectorField):
             divergence[rows] = trace(self, s[rows, :n], x[rows, :n])
         return self(t, x, batch, condition), divergence
 
+    def coverage(self, system: System) -> float | None:
+        """Share of the atoms whose kind was in training."""
+        return self.encoder.coverage(system)
+
     def atom_classes(self, system: System) -> Tensor:
         """Atoms with equal encodings."""
         return self.encoder.atom_classes(system)

@@ -96,6 +96,10 @@ class EGNN(VectorField):
             divergence[row] = div
         return velocity, divergence
 
+    def coverage(self, system: System) -> float | None:
+        """Share of the atoms whose kind was in training."""
+        return self.encoder.coverage(system)
+
     def atom_classes(self, system: System) -> Tensor:
         """Atoms with equal encodings."""
         return self.encoder.atom_classes(system)

@@ -137,6 +137,10 @@ class HollowField(VectorField):
         self.environment = torch.compile(self.environment, *args, **kwargs)  # type: ignore[method-assign]
         self.read = torch.compile(self.read, *args, **kwargs)  # type: ignore[method-assign]
 
+    def coverage(self, system: System) -> float | None:
+        """Share of the atoms whose kind was in training."""
+        return self.encoder.coverage(system)
+
     def atom_classes(self, system: System) -> Tensor:
         """Atoms with equal encodings."""
         return self.encoder.atom_classes(system)
