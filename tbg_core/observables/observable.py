@@ -47,7 +47,7 @@ class Observable:
         x = np.asarray(positions)
         sized = self.event_ndim == 2 and self.components is not None
         if x.ndim != self.event_ndim + 1 or (sized and x.shape[-1] != self.components):
-            wanted = "positions [n, N, 3]" if sized else f"states of {self.event_ndim} dimensions"
+            wanted = "positions [n, N, 3]" if sized else f"states [n, {', '.join('dc'[: self.event_ndim])}]"
             raise ValueError(f"{self.name} needs {wanted}, not {x.shape}.")
         return self.function(x)
 

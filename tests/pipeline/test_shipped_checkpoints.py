@@ -34,7 +34,7 @@ def test_no_held_out_dipeptide_was_trained_on(path):
 @pytest.mark.parametrize(
     ("model", "system", "fix"),
     [
-        ("egnn", "GF", "Use --model autoregressive, which ships one that does; or add --from-scratch"),
+        ("e3nn", "GF", "Use --model autoregressive, which ships one that does; or add --from-scratch"),
         ("autoregressive", "ACE-ALA-NME", "Use --model egnn, which"),
         ("egnn", "ACE-GLY-NME", "Add --from-scratch"),
     ],
