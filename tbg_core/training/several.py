@@ -38,30 +38,37 @@ def fit_on_several(
         TbgError: What ``fit`` raised, or that a process died.
     """
     reports = multiprocessing.get_context("spawn").SimpleQueue()
-    listener = threading.Thread(target=_listen, args=(reports, progress), daemon=True)
+    errors: list[TbgError] = []
+    listener = threading.Thread(target=_listen, args=(reports, progress, errors), daemon=True)
     listener.start()
     # Fabric hands itself to what it launches, which its types do not say.
-    launch: Callable[..., TbgError | None] = fabric.launch
+    launch: Callable[..., None] = fabric.launch
+    ended: Exception | None = None
     try:
-        error = launch(_in_process, model, fit, reports, threads)
-    except ProcessExitedException as died:
-        raise TbgError(
-            "a training process died (killed, or out of memory).",
-            fix="Run again with --resume, which goes on from the last saved state, perhaps with fewer --devices.",
-        ) from died
-    except ProcessRaisedException as failed:
-        raise TbgError(f"a training process failed: {str(failed).strip().splitlines()[-1]}") from failed
+        launch(_in_process, model, fit, reports, threads)
+    except (ProcessExitedException, ProcessRaisedException) as failed:
+        ended = failed
     finally:
         reports.put(None)
         listener.join()
-    if error is not None:
-        raise error
+    if errors:
+        raise errors[0]
+    if isinstance(ended, ProcessExitedException):
+        raise TbgError(
+            "a training process died (killed, or out of memory).",
+            fix="Run again with --resume, which goes on from the last saved state, perhaps with fewer --devices.",
+        ) from ended
+    if ended is not None:
+        raise TbgError(f"a training process failed: {str(ended).strip().splitlines()[-1]}") from ended
 
 
 def _in_process(
     fabric: Fabric, _model: nn.Module, fit: Callable[[Progress], object], reports: Any, threads: int
-) -> TbgError | None:
-    """Runs in each process. An error that a user can mend travels as a value: raised, only its text would arrive.
+) -> None:
+    """Runs in each process, and reports an error that a user can mend.
+
+    Raised, only its text would arrive; returned, it may be lost, for the threads of a process group can abort a process
+    that ends before the others.
 
     The model stands among the arguments so that Fabric gives each process weights of its own; ``fit`` holds the same.
     """
@@ -70,8 +77,7 @@ def _in_process(
     try:
         fit(_Reports(reports if fabric.is_global_zero else None))
     except TbgError as error:
-        return error
-    return None
+        reports.put(("error", error))
 
 
 class _Reports:
@@ -97,12 +103,14 @@ class _Reports:
         self._send("advance", n, note)
 
 
-def _listen(reports: Any, progress: Progress) -> None:
-    """Passes on what a process says of itself, until None."""
+def _listen(reports: Any, progress: Progress, errors: list[TbgError]) -> None:
+    """Passes on what a process says of itself, until None; keeps the errors of all."""
     stages: list[Any] = []
     while (message := reports.get()) is not None:
         kind, *content = message
-        if kind == "say":
+        if kind == "error":
+            errors.extend(content)
+        elif kind == "say":
             progress.say(*content)
         elif kind == "begin":
             name, total, unit = content
