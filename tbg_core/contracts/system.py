@@ -190,6 +190,15 @@ class Batch:
         """The batch of some of the rows, e.g. those that a solver is still working on."""
         return Batch(self.systems, self.index[rows], None if self.mask is None else self.mask[rows])
 
+    def pairs(self, x: Tensor) -> Tensor:
+        """1 for pairs of different points that are there, else 0 [B or 1, N, N, 1], in the type of x [B, N, 3]."""
+        n = x.shape[1]
+        different = (1.0 - torch.eye(n, dtype=x.dtype, device=x.device)).view(1, n, n, 1)
+        if self.mask is None:
+            return different
+        present = self.mask.to(x.dtype)
+        return different * (present.unsqueeze(2) * present.unsqueeze(1)).unsqueeze(-1)
+
     def centre(self, x: Tensor) -> Tensor:
         """Subtracts from each row of x [B, N, 3] the centroid of its real atoms; padded atoms become zero."""
         if self.mask is None:

@@ -90,7 +90,7 @@ def make_dataset(
     settings = {k: v for k, v in stage_content(first, "simulate").items() if k != "system"}
     open_folder(
         out,
-        {"dataset": dataset, "split": split, **settings},
+        {"dataset": dataset, "split": split, **settings, **({"system": dict(chosen)} if chosen else {})},
         resume=resume,
         growing={"simulation.frames": first.simulation.block_frames},
     )

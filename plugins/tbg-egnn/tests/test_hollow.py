@@ -42,7 +42,7 @@ def test_an_atom_is_not_in_the_surroundings_that_it_is_shown(n_methylacetamide):
     """The environment of every other atom must not change at all when atom j moves: the divergence rests on it."""
     field, x = make("ACE-NME").double(), torch.randn(1, 12, 3, dtype=torch.float64)
     batch, t = Batch.single(n_methylacetamide, 1), torch.tensor([0.4], dtype=torch.float64)
-    pairs = (1.0 - torch.eye(12, dtype=torch.float64)).view(1, 12, 12, 1)
+    pairs = batch.pairs(x)
     h = field._embed(t, batch, x)
     moved = x.clone()
     moved[0, 5] += torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64)

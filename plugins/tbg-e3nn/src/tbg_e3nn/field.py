@@ -51,12 +51,7 @@ class TensorProductField(VectorField):
 
     def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
         """Velocity [B, N, 3]; see :class:`~tbg_core.contracts.field.VectorField`."""
-        n = x.shape[1]
-        edge_mask = (1.0 - torch.eye(n, dtype=x.dtype, device=x.device)).view(1, n, n, 1)
-        if batch.mask is not None:
-            present = batch.mask.to(x.dtype)
-            edge_mask = edge_mask * (present.unsqueeze(2) * present.unsqueeze(1)).unsqueeze(-1)
-        return batch.centre(self.displacement(self._embed(t, batch, x), x, edge_mask))
+        return batch.centre(self.displacement(self._embed(t, batch, x), x, batch.pairs(x)))
 
     def displacement(self, s: Tensor, x: Tensor, edge_mask: Tensor) -> Tensor:
         """y^L - x [B, N, 3] from embedded scalars s [B, N, S]; pure tensor code, fit for compilation."""

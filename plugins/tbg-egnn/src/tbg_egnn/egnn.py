@@ -52,13 +52,7 @@ class EGNN(VectorField):
 
     def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
         """Velocity [B, N, 3]; see :class:`~tbg_core.contracts.field.VectorField`."""
-        n = x.shape[1]
-        off_diagonal = 1.0 - torch.eye(n, dtype=x.dtype, device=x.device)
-        edge_mask = off_diagonal.view(1, n, n, 1)
-        if batch.mask is not None:
-            present = batch.mask.to(x.dtype)
-            edge_mask = edge_mask * (present.unsqueeze(2) * present.unsqueeze(1)).unsqueeze(-1)
-        v = self.displacement(self._embed(t, batch, x), x, edge_mask)
+        v = self.displacement(self._embed(t, batch, x), x, batch.pairs(x))
         if batch.mask is None:
             return v - v.mean(dim=1, keepdim=True)
         present = batch.mask.to(x.dtype).unsqueeze(-1)

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 CROWD = 4.0
 """What sums over neighbours are divided by: the root of a usual number of them."""
-RANGE = 3.0
-"""Largest velocity that one atom gives another, in length units: that of a layer of the paper's EGNN of five."""
 
 
 class Environment(NamedTuple):
@@ -54,13 +52,13 @@ class HollowField(VectorField):
         self.encoder = AtomEncoder(config)
         H, C = config.width, config.vectors
         self.embedding = nn.Linear(self.encoder.n_features + clock_size(config.time_frequencies), H)
-        self.message = _PairNetwork(H, H, C, extra=0)
+        self.message = _PairNetwork(H, C, extra=0)
         upper = torch.triu_indices(C, C)
         self.register_buffer("upper", upper, persistent=False)
         self.summary = nn.Sequential(nn.Linear(2 * H + upper.shape[1], H), nn.SiLU(), nn.Linear(H, H), nn.SiLU())
-        self.listen = _PairNetwork(H, H, C, extra=H + C)
+        self.listen = _PairNetwork(H, C, extra=H + C)
         self.update = nn.Sequential(nn.Linear(2 * H + upper.shape[1], H), nn.SiLU(), nn.Linear(H, H))
-        self.speak = _PairNetwork(H, H, 1 + C, extra=H + 2 * C + C * C)
+        self.speak = _PairNetwork(H, 1 + C, extra=H + 2 * C + C * C)
         nn.init.xavier_uniform_(self.speak.vectors.weight, gain=0.001)
 
     @classmethod
@@ -70,7 +68,7 @@ class HollowField(VectorField):
 
     def forward(self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None) -> Tensor:
         """Velocity [B, N, 3]; see :class:`~tbg_core.contracts.field.VectorField`."""
-        h, pairs = self._embed(t, batch, x), _pairs(batch, x)
+        h, pairs = self._embed(t, batch, x), batch.pairs(x)
         return batch.centre(self.read(h, self.environment(h, x, pairs), x, x, pairs))
 
     def environment(self, h: Tensor, x: Tensor, pairs: Tensor) -> Environment:
@@ -81,8 +79,9 @@ class HollowField(VectorField):
             x: Coordinates [B, N, 3].
             pairs: 1 for pairs of different atoms that are there [B or 1, N, N, 1].
         """
-        m, c, u = self.message(h, h, x, x, pairs)
-        u = c.unsqueeze(-1) * u.unsqueeze(-2)
+        d2, unit = _steps(x, x)
+        m, c = self.message(h, h, d2, pairs)
+        u = c.unsqueeze(-1) * unit.unsqueeze(-2)
         # [B, i, j]: the sum over all neighbours of i, less what came from j.
         scalars, vectors = (m.sum(2, keepdim=True) - m) / CROWD, (u.sum(2, keepdim=True) - u) / CROWD
         own = h.unsqueeze(2).expand_as(scalars)
@@ -99,16 +98,17 @@ class HollowField(VectorField):
             senders: The same coordinates as those that are looked at.
             pairs: As in :meth:`environment`.
         """
-        unit = _steps(receivers, senders)[1]
+        d2, unit = _steps(receivers, senders)
         along = torch.einsum("bjicx,bjix->bjic", around.vectors, unit)
-        m, c, u = self.listen(h, h, receivers, senders, pairs, around.features, along)
-        seen = torch.einsum("bjic,bjix->bjcx", c, u) / CROWD
+        m, c = self.listen(h, h, d2, pairs, around.features, along)
+        seen = torch.einsum("bjic,bjix->bjcx", c, unit) / CROWD
         # What a receiver has learned of all others it keeps: of a sender i the same would tell j about itself.
         learned = h + self.update(torch.cat([h, m.sum(2) / CROWD, self._gram(seen)], dim=-1))
         across = torch.einsum("bjcx,bjikx->bjick", seen, around.vectors).flatten(-2)
         ahead = torch.einsum("bjcx,bjix->bjic", seen, unit)
-        _, c, u = self.speak(learned, h, receivers, senders, pairs, around.features, along, ahead, across)
-        return torch.einsum("bji,bjix->bjx", c[..., 0], u) + torch.einsum("bjic,bjicx->bjx", c[..., 1:], around.vectors)
+        _, c = self.speak(learned, h, d2, pairs, around.features, along, ahead, across)
+        lines = torch.einsum("bji,bjix->bjx", c[..., 0], unit)
+        return lines + torch.einsum("bjic,bjicx->bjx", c[..., 1:], around.vectors)
 
     def velocity_and_divergence(
         self, t: Tensor, x: Tensor, batch: Batch, condition: Tensor | None = None
@@ -120,7 +120,7 @@ class HollowField(VectorField):
         """
         if torch.is_grad_enabled():
             return super().velocity_and_divergence(t, x, batch, condition)
-        h, pairs = self._embed(t, batch, x), _pairs(batch, x)
+        h, pairs = self._embed(t, batch, x), batch.pairs(x)
         around = self.environment(h, x, pairs)
         divergence = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         with torch.enable_grad():
@@ -159,45 +159,36 @@ class _PairNetwork(nn.Module):
     """Message m [B, j, i, H] of each pair, and C weights of its direction.
 
     Args:
-        nodes: Features of an atom.
-        width: Hidden width H.
+        width: Features of an atom, and hidden width, H.
         vectors: Weights C.
         extra: Further invariants of a pair.
     """
 
-    def __init__(self, nodes: int, width: int, vectors: int, extra: int) -> None:
+    def __init__(self, width: int, vectors: int, extra: int) -> None:
         super().__init__()
-        self.receiver = nn.Linear(nodes, width)
-        self.sender = nn.Linear(nodes, width, bias=False)
+        self.receiver = nn.Linear(width, width)
+        self.sender = nn.Linear(width, width, bias=False)
         self.pair = nn.Linear(3 + extra, width, bias=False)
         self.out = nn.Linear(width, width)
         self.vectors = nn.Linear(width, vectors, bias=False)
 
     def forward(
-        self,
-        of_receivers: Tensor,
-        of_senders: Tensor,
-        receivers: Tensor,
-        senders: Tensor,
-        pairs: Tensor,
-        *extra: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Message [B, N, N, H], weights [B, N, N, C] from -1 to 1, and the bounded displacements [B, N, N, 3].
+        self, of_receivers: Tensor, of_senders: Tensor, d2: Tensor, pairs: Tensor, *extra: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Message [B, N, N, H] and weights [B, N, N, C] from -1 to 1.
 
         Args:
             of_receivers: Features [B, N, H] of the atoms that are told.
             of_senders: Features [B, N, H] of those that tell.
-            receivers: Coordinates [B, N, 3] of the former.
-            senders: Coordinates [B, N, 3] of the latter.
+            d2: Their squared distances [B, N, N].
             pairs: 1 for the pairs of different atoms that are there [B or 1, N, N, 1].
             extra: Further invariants [B, N, N, ...] of each pair.
         """
-        d2, unit = _steps(receivers, senders)
         d = (d2 + SOFTENING).sqrt()
         invariants = torch.cat([torch.stack([d2, d, 1.0 / (1.0 + d2)], dim=-1), *extra], dim=-1)
         m = self.receiver(of_receivers).unsqueeze(2) + self.sender(of_senders).unsqueeze(1) + self.pair(invariants)
         m = nn.functional.silu(self.out(nn.functional.silu(m))) * pairs
-        return m, self.vectors(m).tanh(), unit
+        return m, self.vectors(m).tanh()
 
 
 def _steps(receivers: Tensor, senders: Tensor) -> tuple[Tensor, Tensor]:
@@ -205,12 +196,3 @@ def _steps(receivers: Tensor, senders: Tensor) -> tuple[Tensor, Tensor]:
     diff = receivers.unsqueeze(2) - senders.unsqueeze(1)
     d2 = diff.square().sum(-1)
     return d2, diff / (1.0 + (d2 + SOFTENING).sqrt()).unsqueeze(-1)
-
-
-def _pairs(batch: Batch, x: Tensor) -> Tensor:
-    n = x.shape[1]
-    pairs = (1.0 - torch.eye(n, dtype=x.dtype, device=x.device)).view(1, n, n, 1)
-    if batch.mask is None:
-        return pairs
-    present = batch.mask.to(x.dtype)
-    return pairs * (present.unsqueeze(2) * present.unsqueeze(1)).unsqueeze(-1)
