@@ -14,7 +14,7 @@ from tbg_assignment.system import LabelSource
 from tbg_core.contracts.system import Logits
 from tbg_core.errors import UnsupportedSystemError
 from tbg_core.registry import ReportSection
-from tbg_core.report.numbers import interval, rounded
+from tbg_core.report.exact import exact_table
 
 if TYPE_CHECKING:
     from tbg_assignment.distributions import LabelDistribution
@@ -29,7 +29,11 @@ def label_sections(ensemble: Ensemble) -> list[ReportSection]:
     exact = _exact(ensemble)
     if exact is None or not ensemble.valid.any():
         return []
-    return [ReportSection("Exact values", str(_table(ensemble, exact) + _drawing(ensemble, exact)), order=250)]
+    return [
+        ReportSection(
+            "Exact values", str(exact_table(estimates(ensemble, exact)) + _drawing(ensemble, exact)), order=250
+        )
+    ]
 
 
 def estimates(ensemble: Ensemble, exact: LabelDistribution) -> list[tuple[str, float, Estimate]]:
@@ -59,24 +63,6 @@ def _exact(ensemble: Ensemble) -> LabelDistribution | None:
     return target_of(
         system, ensemble.temperature_K, energy_of(system), ensemble.provenance.get("target", {})
     ).distribution
-
-
-def _table(ensemble: Ensemble, exact: LabelDistribution) -> Markup:
-    rows = Markup()
-    for name, value, estimate in estimates(ensemble, exact):
-        off = (estimate.value - value) / estimate.error if estimate.error > 0 else float("nan")
-        sigmas = f"{off:+.1f}".replace("-", "−") if np.isfinite(off) else "–"
-        values = (rounded(x, estimate.error) for x in (value, estimate.value))
-        cells = (name, *values, interval(estimate), sigmas)
-        rows += Markup("<tr><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>").format(*cells)
-    head = ("", "exact", "estimate", "90 % interval", "deviation / standard error")
-    return (
-        Markup("<table><thead><tr>")
-        + Markup().join(Markup("<th scope='col'>{}</th>").format(h) for h in head)
-        + Markup("</tr></thead><tbody>")
-        + rows
-        + Markup("</tbody></table>")
-    )
 
 
 def _drawing(ensemble: Ensemble, exact: LabelDistribution) -> Markup:

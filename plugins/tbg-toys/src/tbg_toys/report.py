@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from tbg_core.registry import ReportSection
-from tbg_core.report.numbers import interval, rounded
+from tbg_core.report.exact import exact_table
 from tbg_core.report.plotting import FREE_ENERGY, new_plot, to_svg
 from tbg_toys.landscape import draw_landscape
 from tbg_toys.lookup import energy_of, find_toy, toy_target
@@ -29,7 +29,11 @@ def toy_sections(ensemble: Ensemble) -> list[ReportSection]:
     if ensemble.provenance.get("energy") != energy_of(system.toy):
         return []
     target = toy_target(system, ensemble.temperature_K, ensemble.provenance.get("target", {}))
-    return [ReportSection("Exact values", str(_table(ensemble, target) + _drawing(ensemble, target)), order=250)]
+    return [
+        ReportSection(
+            "Exact values", str(exact_table(estimates(ensemble, target)) + _drawing(ensemble, target)), order=250
+        )
+    ]
 
 
 def estimates(ensemble: Ensemble, target: ToyTarget) -> list[tuple[str, float, Estimate]]:
@@ -58,23 +62,6 @@ def estimates(ensemble: Ensemble, target: ToyTarget) -> list[tuple[str, float, E
 
 def _first(x: np.ndarray) -> np.ndarray:
     return np.asarray(x[:, 0], dtype=np.float64)
-
-
-def _table(ensemble: Ensemble, target: ToyTarget) -> Markup:
-    rows = Markup()
-    for name, exact, estimate in estimates(ensemble, target):
-        off = (estimate.value - exact) / estimate.error if estimate.error > 0 else float("nan")
-        cells = (name, rounded(exact, estimate.error), rounded(estimate.value, estimate.error), interval(estimate))
-        cells = (*cells, f"{off:+.1f}".replace("-", "−") if np.isfinite(off) else "–")
-        rows += Markup("<tr><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>").format(*cells)
-    head = ("", "exact", "estimate", "90 % interval", "deviation / standard error")
-    return (
-        Markup("<table><thead><tr>")
-        + Markup().join(Markup("<th scope='col'>{}</th>").format(h) for h in head)
-        + Markup("</tr></thead><tbody>")
-        + rows
-        + Markup("</tbody></table>")
-    )
 
 
 def _drawing(ensemble: Ensemble, target: ToyTarget) -> Markup:
