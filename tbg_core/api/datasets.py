@@ -90,7 +90,7 @@ def pack_dataset(
     """The published form of a dataset: ``frames`` frames of each system as 16-bit positions; returns ``out``.
 
     The first ``skip`` frames of each walker are left out. Frames are drawn by weight from ``samples``, a folder with a
-    run per system, where those can be trusted.
+    run per system, where those can be trusted; those of a dataset packed before, where they give more independent ones.
     """
     from tbg_core.datasets.packing import pack
 

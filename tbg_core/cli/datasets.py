@@ -41,7 +41,9 @@ PACK_EXAMPLES = """[b]Examples[/b]
 
   tbg datasets pack data/dipeptides --frames 1600 --out packed
 
-  tbg datasets pack data/dipeptides --samples runs --out packed"""
+  tbg datasets pack data/dipeptides --samples runs --out packed
+
+  tbg datasets pack packed --samples more-runs --out better     where these give more independent frames"""
 
 Split = Annotated[
     str,
@@ -62,7 +64,9 @@ Frames = Annotated[
         rich_help_panel=o.STATE,
     ),
 ]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `tbg datasets make`.", show_default=False)]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder of `tbg datasets make`, or a packed one.", show_default=False)
+]
 PackedOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.", rich_help_panel=o.STATE)]
 PackedFrames = Annotated[
     int, typer.Option("--frames", min=1, metavar="N", help="Frames per system.", rich_help_panel=o.STATE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import nn
@@ -181,6 +181,18 @@ class Proposal(nn.Module, ABC):
             states: Training states of each [n, *event]; nm for molecules.
         """
         self.prepare_training(torch.from_numpy(states[0][:]))
+
+    def extend_constants(self, systems: Sequence[System], states: Sequence[np.ndarray]) -> dict[str, Any]:
+        """Adds constants of systems that a trained model is trained on next; what it has stays. By default nothing.
+
+        Args:
+            systems: The training systems, new and old.
+            states: Training states of each [n, *event]; nm for molecules.
+
+        Returns:
+            Options of the model that changed with it.
+        """
+        return {}
 
     def coverage(self, system: System) -> float | None:
         """Share of what the model must know of a system that its training showed it, from 0 to 1.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from tbg_core.datasets.convergence import compared
-from tbg_core.datasets.folder import MANIFEST, SCHEMA, read_manifest, run_folders, simulation_frames
+from tbg_core.datasets.folder import MANIFEST, SCHEMA, packed_frames, read_manifest, run_folders, simulation_frames
 from tbg_core.datasets.positions import encode
 from tbg_core.datasets.table import markdown
 from tbg_core.ensemble import Ensemble
@@ -22,6 +23,9 @@ from tbg_core.storage.folders import check_folder
 from tbg_core.storage.shards import ShardStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tbg_core.contracts.system import System
     from tbg_core.pipeline.progress import Progress
 
 RESOLUTION_NM: Final = 1e-4
@@ -30,14 +34,20 @@ _PUBLISHED: Final = (
     *("walkers", "ns", "round_trips", "acceptance", "statistical_inefficiency"),
     *("effective_frames", "populations", "split_half", "drift", "cis"),
 )
+_DRAWN: Final = ("attempted", "ess", "pareto_k", "independent_frames", "against_simulation")
 
 
 class _Frames(NamedTuple):
-    """What is published of a system: positions [n, N, 3], nm, whose they are [n], and what the manifest says."""
+    """What is published of a system: positions [n, N, 3], int16, whose they are [n], and what the manifest says."""
 
     positions: np.ndarray
     walker: np.ndarray
     about: dict[str, Any]
+
+    @property
+    def independent(self) -> int:
+        """How many of the frames are independent of each other; 0 where nothing but a simulation says so."""
+        return int(self.about.get("independent_frames", 0))
 
 
 def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | None = None, progress: Progress) -> Path:
@@ -45,28 +55,85 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | Non
 
     Frames are taken at equal distances from every walker of the simulation. With ``samples`` they are drawn by weight
     from a model's samples of the same distribution instead, which are independent of each other, wherever the weights
-    can be trusted; the simulation is then what they are compared with. Positions are multiples of 1e-4 nm, so that
+    can be trusted; the simulation is then what they are compared with. A packed dataset can be packed again: its frames
+    are kept but where ``samples`` give more that are independent. Positions are multiples of 1e-4 nm, so that
     each is off by at most half of that. ``convergence.md`` is a table of the whole simulations: time, round trips,
     populations.
 
     Args:
-        folder: Folder of ``tbg datasets make``.
+        folder: Folder of ``tbg datasets make``, or a packed dataset.
         out: Folder of the packed dataset; must be empty.
         frames: Frames per system.
-        skip: Frames of each walker that are left out at its start.
-        samples: Folder with a run of ``tbg sample`` per system, by name, or with several in a folder of that name.
+        skip: Frames of each walker of a simulation that are left out at its start.
+        samples: Folder with a run of ``tbg sample`` per system, by name, or with several in a folder of that name;
+            a packed dataset needs those of some systems only.
         progress: Told of every system.
 
     Raises:
-        StorageError: If a system of the split is missing, or has fewer frames than asked for and no samples.
+        StorageError: If a system of the split is missing, or has fewer frames than asked for and no samples; or if
+            samples are of another distribution.
     """
     manifest = read_manifest(folder)
+    drawn = {} if samples is None else {name: run_folders(samples / name) for name in manifest["systems"]}
     if manifest["packed"]:
-        raise StorageError(f"{folder} is packed already.", fix="Give a folder of `tbg datasets make`.")
+        _check_some(folder, samples, drawn)
+    else:
+        _check_all(folder, manifest, frames, skip, samples, drawn)
+    earlier = _published if manifest["packed"] else partial(_simulated, frames=frames, skip=skip)
+    check_folder(out, resume=False)
+    store, systems, records = ShardStore(out), {}, {}
+    with progress.stage("pack", total=len(manifest["systems"]), unit="systems") as bar:
+        for shard, (name, entry) in enumerate(manifest["systems"].items()):
+            system, found = earlier(folder, manifest, name)
+            if drawn.get(name):
+                weighted = _of_samples(drawn[name], manifest, name, frames)
+                if weighted is not None and weighted.independent > found.independent:
+                    found = weighted
+            store.write(shard, {"positions": found.positions, "walker": found.walker.astype(np.uint16)})
+            records[name] = system_to_dict(system)
+            systems[name] = {
+                "shard": shard,
+                "key": entry["key"],
+                "sha256": sha256(store.path(shard)),
+                **{key: entry[key] for key in _PUBLISHED if key in entry},
+                "frames": len(found.walker),
+                **found.about,
+            }
+            bar.advance(1, note=name)
+    write_json(out / SYSTEM, records)
+    described: dict[str, Any] = {
+        k: manifest[k] for k in ("dataset", "split", "training", "source", "energy", "target", "versions")
+    }
+    described |= {"schema": SCHEMA, "packed": True, "resolution_nm": RESOLUTION_NM, "systems": systems}
+    write_json(out / MANIFEST, described)
+    write_text(out / TABLE, markdown(described))
+    return out
+
+
+def _check_some(folder: Path, samples: Path | None, drawn: dict[str, list[Path]]) -> None:
+    """A packed dataset changes by samples alone."""
+    if samples is None:
+        raise StorageError(
+            f"{folder} is packed already.",
+            fix="Give a folder of `tbg datasets make`, or samples to take better frames from.",
+        )
+    if not any(drawn.values()):
+        raise StorageError(f"{samples} has no samples of any system of {folder}.", fix="Name folders as its systems.")
+
+
+def _check_all(
+    folder: Path,
+    manifest: dict[str, Any],
+    frames: int,
+    skip: int,
+    samples: Path | None,
+    drawn: dict[str, list[Path]],
+) -> None:
+    """Of a dataset that is packed for the first time nothing may be missing."""
     left = {name: entry["frames"] - skip * entry["walkers"] for name, entry in manifest["systems"].items()}
     short = [f"{name} {count}" for name, count in left.items() if count < frames]
     if samples is not None:
-        short = [name for name in left if not run_folders(samples / name)]
+        short = [name for name, runs in drawn.items() if not runs]
         if short:
             raise StorageError(
                 f"{samples} has no samples of {len(short)} systems ({', '.join(short[:5])}).",
@@ -78,49 +145,36 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | Non
             f"({', '.join(short[:5])}).",
             fix="Resume `tbg datasets make` with more --frames, or ask for fewer.",
         )
-    check_folder(out, resume=False)
-    store, systems, records = ShardStore(out), {}, {}
-    with progress.stage("pack", total=len(manifest["systems"]), unit="systems") as bar:
-        for shard, (name, entry) in enumerate(manifest["systems"].items()):
-            source = simulation_frames(Path(folder) / name)
-            found = None if samples is None else _of_samples(samples / name, entry, frames)
-            if found is None:
-                rows = spread_rows(source.walker, min(frames, left[name]), skip)
-                found = _Frames(source.positions[rows], source.walker[rows], {})
-            arrays = {
-                "positions": encode(found.positions, RESOLUTION_NM),
-                "walker": found.walker.astype(np.uint16),
-            }
-            store.write(shard, arrays)
-            records[name] = system_to_dict(source.system)
-            published = {key: entry[key] for key in _PUBLISHED if key in entry}
-            digest = sha256(store.path(shard))
-            systems[name] = {
-                "shard": shard,
-                "key": entry["key"],
-                "sha256": digest,
-                **published,
-                "frames": len(found.walker),
-                **found.about,
-            }
-            bar.advance(1, note=name)
-    write_json(out / SYSTEM, records)
-    described: dict[str, Any] = {
-        k: manifest[k] for k in ("dataset", "split", "training", "source", "energy", "target", "versions")
-    }
-    described |= {"schema": SCHEMA, "packed": True, "resolution_nm": RESOLUTION_NM, "systems": systems}
-    write_json(out / MANIFEST, described)
-    whole = {name: {**entry, **systems[name], "frames": entry["frames"]} for name, entry in manifest["systems"].items()}
-    write_text(out / TABLE, markdown({**manifest, "systems": whole}))
-    return out
 
 
-def _of_samples(folder: Path, entry: dict[str, Any], frames: int) -> _Frames | None:
+def _simulated(folder: Path, manifest: dict[str, Any], name: str, *, frames: int, skip: int) -> tuple[System, _Frames]:
+    """Frames of the simulation of a system, as many as there are."""
+    entry, source = manifest["systems"][name], simulation_frames(folder / name)
+    rows = spread_rows(source.walker, min(frames, entry["frames"] - skip * entry["walkers"]), skip)
+    return source.system, _Frames(encode(source.positions[rows], RESOLUTION_NM), source.walker[rows], {})
+
+
+def _published(folder: Path, manifest: dict[str, Any], name: str) -> tuple[System, _Frames]:
+    """Frames of a packed dataset as they are: rounding them twice would add to the error."""
+    entry = manifest["systems"][name]
+    stored = ShardStore(folder).read(entry["shard"], ["positions", "walker"])
+    about = {key: entry[key] for key in _DRAWN if key in entry}
+    return packed_frames(folder, name, manifest).system, _Frames(stored["positions"], stored["walker"], about)
+
+
+def _of_samples(runs: list[Path], manifest: dict[str, Any], name: str, frames: int) -> _Frames | None:
     """Frames drawn by weight; None if the weights cannot be trusted. Copies of one draw count as one walker."""
-    ensemble = Ensemble.concatenate([Ensemble.load(run) for run in run_folders(folder)])
+    entry = manifest["systems"][name]
+    ensemble = Ensemble.concatenate([Ensemble.load(run) for run in runs])
     if ensemble.system.key != entry["key"]:
         raise StorageError(
-            f"{folder} holds samples of another system.", fix="One run per system, named as in the split."
+            f"{runs[0]} holds samples of another system than {name}.", fix="One run per system, named as in the split."
+        )
+    if not math.isclose(ensemble.temperature_K, manifest["target"]["temperature_K"]):
+        raise StorageError(
+            f"{runs[0]} holds samples of {ensemble.temperature_K:g} K, the dataset frames of "
+            f"{manifest['target']['temperature_K']:g} K.",
+            fix="Draw samples of the distribution of the dataset.",
         )
     if not ensemble.reliability.reliable:
         return None
@@ -135,7 +189,7 @@ def _of_samples(folder: Path, entry: dict[str, Any], frames: int) -> _Frames | N
         "independent_frames": min(independent, int(ensemble.ess)),
         "against_simulation": compared(ensemble, entry["populations"]),
     }
-    return _Frames(ensemble.positions[rows], walker, about)
+    return _Frames(encode(ensemble.positions[rows], RESOLUTION_NM), walker, about)
 
 
 def spread_rows(walker: np.ndarray, count: int, skip: int = 0) -> np.ndarray:

@@ -26,15 +26,17 @@ _Config = TypeVar("_Config", bound="EncodingConfig")
 def adapt(config: _Config, systems: Sequence[System]) -> _Config:
     """Fixes the length of the encoding, the kinds of atoms in training, and the molecule of an encoding for one only.
 
+    Kinds of atoms that ``config`` names already, those of a trained network, stay.
+
     Raises:
         ConfigError: If such an encoding was chosen for several molecules.
     """
     encodings = [ENCODINGS[config.encoding](_molecule(s)) for s in systems]
-    found: dict[str, Any] = {"seen": tuple(sorted(set().union(*(kinds(rows) for rows in encodings))))}
+    found: dict[str, Any] = {"seen": tuple(sorted(set(config.seen or ()).union(*(kinds(rows) for rows in encodings))))}
     if config.n_features is None:
         found["n_features"] = max(rows.shape[1] for rows in encodings)
     if config.encoding != "element" and any(is_capped(_molecule(s)) for s in systems):
-        if len({s.key for s in systems}) > 1:
+        if len({s.key for s in systems} | ({config.molecule} if config.molecule else set())) > 1:
             raise ConfigError(
                 f"in capped molecules the {config.encoding} encoding means one molecule, and there are several.",
                 fix="Set -s model.encoding=element.",

@@ -73,13 +73,16 @@ def train(
     with single_thread():
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)  # noqa: TID251 - torch initialises weights from its global generator
-        # What followed from the systems that a checkpoint was trained on stays with it, whatever it is trained on next.
-        model = adapt_model(config, training.systems) if start is None else start.model
-        proposal = build_proposal(model, config)
+        model = adapt_model(config, training.systems)
+        states = [f.drawn() for f in training.frames]
         if start is None:
-            proposal.fit_constants(training.systems, [f.drawn() for f in training.frames])
+            proposal = build_proposal(model, config)
+            proposal.fit_constants(training.systems, states)
         else:
+            # What followed from the systems that a checkpoint was trained on stays; other systems add to it.
+            proposal = build_proposal(start.model, config)
             start.load_into(proposal)
+            model |= proposal.extend_constants(training.systems, states)
         trainer = Trainer(settings, config.seed, out, device, devices)
         # The loop may compile or move the model; the checkpoint is written from a clean copy.
         clean = copy.deepcopy(proposal)

@@ -32,7 +32,7 @@ _BY_DISTRIBUTION: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "observable": ("labels",),
     },
     "tbg-coarse": {"proposal": ("coarse",), "dynamics": ("vector-langevin",)},
-    "tbg-data-dipeptides": {"dataset": ("dipeptides",)},
+    "tbg-data-dipeptides": {"dataset": ("dipeptides", "short-peptides")},
     "tbg-dask": {"executor": ("dask",)},
     "tbg-e3nn": {"field": ("e3nn",)},
     "tbg-autoregressive": {"proposal": ("autoregressive",)},

@@ -90,21 +90,39 @@ def test_it_learns(fit):
     assert losses[-1] < losses[0] - 0.05  # nats per degree of freedom
 
 
-def test_the_shipped_model_is_trained_on_what_it_drew(molecule, tmp_path):
+@pytest.fixture(scope="module")
+def tune(molecule, tmp_path_factory):
+    """The shipped model trained for two steps more on what it draws of a molecule: before and after, as checkpoints."""
+
+    def run(name):
+        folder = tmp_path_factory.mktemp("tune")
+        shipped = Checkpoint.open(Path(str(files("tbg_autoregressive"))) / "checkpoints" / "dipeptides")
+        energy = {"name": "openmm", "preset": "amber14-obc1-310K"}
+        config = resolve(make_config({"system": name, "energy": energy}), needs=("energy",))
+        model, system = loaded(shipped), molecule(name)
+        keys = SampleKeys.range(1, system.key, 0, 64)
+        drawn = ImportanceSampler(ImportanceSamplerConfig()).sample_block(model, bind_target(config, system), keys)
+        drawn.save(folder / "drawn" / name)
+        write_json(folder / "drawn" / name / "provenance.json", {"energy": "openmm"})
+        settings = {"steps": 2, "batch_size": 8, "warmup_steps": 1}
+        config = resolve(make_config({"model": "autoregressive", "training": settings}), needs=("model", "objective"))
+        where = {"resume": False, "device": "cpu", "checkpoint": shipped.folder, "progress": NullProgress()}
+        return shipped, Checkpoint.open(train(config, [folder / "drawn"], folder / "tuned", **where))
+
+    return run
+
+
+def loaded(checkpoint):
+    options = {k: v for k, v in checkpoint.model.items() if k not in {"name", "prior"}}
+    model = Autoregressive(AutoregressiveConfig(**options))
+    checkpoint.load_into(model)
+    return model
+
+
+def test_the_shipped_model_is_trained_on_what_it_drew(tune):
     """On one molecule of the many that its table of predictions was fitted for, which it keeps."""
-    shipped = Checkpoint.open(Path(str(files("tbg_autoregressive"))) / "checkpoints" / "dipeptides")
-    config = resolve(make_config({"system": "GG", "energy": "openmm", "model": "autoregressive"}), needs=("energy",))
-    model, system = Autoregressive(shipped_config(shipped)), molecule("GG")
-    shipped.load_into(model)
-    keys = SampleKeys.range(1, system.key, 0, 64)
-    drawn = ImportanceSampler(ImportanceSamplerConfig()).sample_block(model, bind_target(config, system), keys)
-    drawn.save(tmp_path / "drawn" / "GG")
-    write_json(tmp_path / "drawn" / "GG" / "provenance.json", {"energy": "openmm"})
-    settings = {"steps": 2, "batch_size": 8, "warmup_steps": 1}
-    config = resolve(make_config({"model": "autoregressive", "training": settings}), needs=("model", "objective"))
-    options = {"resume": False, "device": "cpu", "checkpoint": shipped.folder, "progress": NullProgress()}
-    tuned = Checkpoint.open(train(config, [tmp_path / "drawn"], tmp_path / "tuned", **options))
-    assert tuned.model["rows"] == shipped.model["rows"]
+    shipped, tuned = tune("GG")
+    assert tuned.model == shipped.model
     before, after = (load_file(c.folder / WEIGHTS) for c in (shipped, tuned))
     assert before.keys() == after.keys()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -112,5 +130,11 @@ def test_the_shipped_model_is_trained_on_what_it_drew(molecule, tmp_path):
     assert not [name for name in changed if name.startswith("predictions")]
 
 
-def shipped_config(checkpoint):
-    return AutoregressiveConfig(**{k: v for k, v in checkpoint.model.items() if k not in {"name", "prior"}})
+def test_predictions_of_further_molecules_are_added_to_those_of_a_trained_model(tune, molecule):
+    shipped, tuned = tune("ACE-ALA-NME")
+    assert tuned.model["rows"] > shipped.model["rows"]
+    before, after = loaded(shipped), loaded(tuned)
+    assert before.coverage(molecule("ACE-ALA-NME")) < after.coverage(molecule("ACE-ALA-NME")) == 1.0
+    old, new = (model.predictions.plan(model.topology(molecule("AL"))) for model in (before, after))
+    for name in ("matrix", "square", "intercept", "scale"):
+        assert torch.equal(getattr(old, name), getattr(new, name))

@@ -173,15 +173,20 @@ def test_packed_frames_are_those_of_the_dataset(made, tmp_path):
         assert entry["sha256"] == digest
 
 
+def sampled(frames, log_w, out, temperature_K=310.0):
+    """Frames of a simulation at random as samples of a model, with weights of our choice."""
+    rows = np.random.default_rng(2).integers(len(frames.positions), size=len(log_w))
+    zeros = np.zeros(len(log_w))
+    Ensemble(
+        frames.system, temperature_K, frames.positions[rows], zeros, -log_w, zeros == 0, zeros, zeros.astype(np.int64)
+    ).save(out / frames.system.name)
+
+
 def test_frames_are_drawn_by_weight_from_samples_that_can_be_trusted(made, tmp_path):
     """AG from samples with even weights; GG, whose weights have no finite variance, from the simulation."""
     rng = np.random.default_rng(1)
     for frames, log_w in zip(load_data(made), (rng.normal(0, 0.3, 400), 2.0 * rng.exponential(size=400)), strict=True):
-        rows = rng.integers(24, size=400)
-        zeros = np.zeros(400)
-        Ensemble(
-            frames.system, 310.0, frames.positions[rows], zeros, -log_w, zeros == 0, zeros, zeros.astype(np.int64)
-        ).save(tmp_path / "samples" / frames.system.name)
+        sampled(frames, log_w, tmp_path / "samples")
     with pytest.raises(StorageError, match="no samples of 2 systems"):
         pack(made, tmp_path / "none", frames=9, skip=0, samples=tmp_path, progress=NullProgress())
     packed = pack(made, tmp_path / "packed", frames=200, skip=0, samples=tmp_path / "samples", progress=NullProgress())
@@ -198,6 +203,32 @@ def test_frames_are_drawn_by_weight_from_samples_that_can_be_trusted(made, tmp_p
     # The samples are frames of the simulation: nothing but the weights, which are noise, sets them apart.
     assert about["against_simulation"]["standard_errors"] < 4
     assert "independent" in (packed / "convergence.md").read_text().splitlines()[0]
+
+
+def test_frames_that_ship_are_replaced_where_samples_give_more(made, tmp_path):
+    first = api.pack_dataset(made, out=tmp_path / "first", frames=12, skip=3)
+    with pytest.raises(StorageError, match="packed already"):
+        api.pack_dataset(first, out=tmp_path / "none")
+    with pytest.raises(StorageError, match="no samples of any system"):
+        api.pack_dataset(first, out=tmp_path / "none", samples=tmp_path)
+    ag, rng = load_data(made)[0], np.random.default_rng(3)
+    sampled(ag, rng.normal(0, 0.1, 400), tmp_path / "warm", temperature_K=400.0)
+    with pytest.raises(StorageError, match="samples of 400 K"):
+        api.pack_dataset(first, out=tmp_path / "none", samples=tmp_path / "warm")
+
+    def repacked(source, width, name):
+        sampled(ag, rng.normal(0, width, 400), tmp_path / f"{name}-samples")
+        packed = api.pack_dataset(source, out=tmp_path / name, frames=100, samples=tmp_path / f"{name}-samples")
+        return packed, read_manifest(packed)["systems"]
+
+    second, better = repacked(first, 1.0, "second")
+    assert better["AG"]["frames"] == 100
+    assert better["GG"] == read_manifest(first)["systems"]["GG"]
+    third, unchanged = repacked(second, 1.3, "third")
+    assert unchanged == better
+    fourth, best = repacked(third, 0.01, "fourth")
+    assert best["AG"]["independent_frames"] == 100 > better["AG"]["independent_frames"]
+    assert np.array_equal(np.asarray(load_data(fourth)[1].positions), np.asarray(load_data(first)[1].positions))
 
 
 def test_rounding_changes_energies_by_a_tenth_of_kT(made):

@@ -21,13 +21,15 @@ from tbg_autoregressive.plan import Plan, Topology, make_plan, stack
 from tbg_core.errors import NumericalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from torch import Tensor
 
 RIDGE = 1e-5
 """Added to the unit diagonal of the correlation matrix: hardly any, enough for collinear coordinates."""
 _SMALLEST = 1e-4
+_Row = tuple[np.ndarray, float, float]
+"""Coefficients, intercept and residual standard deviation."""
 _ROWS = 4000
 
 
@@ -77,26 +79,33 @@ class Predictions(nn.Module):
         Raises:
             NumericalError: If no conformation of a molecule lies on the support (its handedness is wrong).
         """
-        sizes = row_sizes(topologies)
-        moments: dict[int, np.ndarray] = {k: np.zeros((size + 2, size + 2)) for k, size in sizes.items()}
-        for topology, frames in zip(topologies, positions, strict=True):
-            z = _coordinates(topology, frames)
-            extended = np.concatenate([z, z[:, 2::3] ** 2, np.ones((len(z), 1))], axis=1)
-            second, squares, one = extended.T @ extended, z.shape[1], extended.shape[1] - 1
-            for (n, q), keys in topology.keys.items():
-                helpers = [3 * m + s for m, s in topology.regressors[n, q]]
-                full = np.array([3 * n + q, *helpers, *(squares + m for m in topology.bends[n, q]), one])
-                for key in keys:
-                    moments[key] += second[np.ix_(full, full)]
-                bare = np.array([3 * n + q, one])
-                for name in _bare(topology, n, q):
-                    moments[name] += second[np.ix_(bare, bare)]
-        rows = [_regress(m) for m in moments.values()]
-        self.keys.copy_(torch.tensor(list(sizes)))
-        self.start.copy_(torch.tensor([0, *np.cumsum(list(sizes.values()))]))
-        self.coefficient.copy_(torch.from_numpy(np.concatenate([a for a, _, _ in rows])))
-        self.intercept.copy_(torch.tensor([c for _, c, _ in rows]))
-        self.scale.copy_(torch.tensor([s for _, _, s in rows]))
+        self._fill(_regressions(topologies, positions, row_sizes(topologies)))
+
+    def extend(self, topologies: Sequence[Topology], positions: Sequence[np.ndarray]) -> None:
+        """Adds the names that the table lacks; those that it has stay what the network was trained with.
+
+        Raises:
+            NumericalError: See :meth:`fit`.
+        """
+        known = {
+            key: (self.coefficient[start:end].cpu().numpy(), float(c), float(scale))
+            for key, start, end, c, scale in zip(
+                self.keys.tolist(), self.start[:-1], self.start[1:], self.intercept, self.scale, strict=True
+            )
+        }
+        sizes = {key: size for key, size in row_sizes(topologies).items() if key not in known}
+        if sizes:
+            self._fill(known | _regressions(topologies, positions, sizes))
+
+    def _fill(self, table: dict[int, _Row]) -> None:
+        """Replaces the table."""
+        device, (keys, rows) = self.scale.device, zip(*sorted(table.items()), strict=True)
+        coefficients, intercepts, scales = zip(*rows, strict=True)
+        self.keys = torch.tensor(keys, device=device)
+        self.start = torch.tensor([0, *np.cumsum([len(a) for a in coefficients])], device=device)
+        self.coefficient = torch.from_numpy(np.concatenate(coefficients)).to(device, torch.float32)
+        self.intercept = torch.tensor(intercepts, dtype=torch.float32, device=device)
+        self.scale = torch.tensor(scales, dtype=torch.float32, device=device)
 
     def plan(self, topology: Topology) -> Plan:
         """The plan of a molecule with its predictions."""
@@ -126,6 +135,29 @@ class Predictions(nn.Module):
         return sum(not known.isdisjoint(keys) for keys in topology.keys.values()) / len(topology.keys)
 
 
+def _regressions(
+    topologies: Sequence[Topology], positions: Sequence[np.ndarray], sizes: Mapping[int, int]
+) -> dict[int, _Row]:
+    """Rows of the names in ``sizes`` from all conformations that have them."""
+    moments = {k: np.zeros((size + 2, size + 2)) for k, size in sizes.items()}
+    for topology, frames in zip(topologies, positions, strict=True):
+        wanted = {at: [k for k in keys if k in sizes] for at, keys in topology.keys.items()}
+        bare = {at: [k for k in _bare(topology, *at) if k in sizes] for at in topology.keys}
+        if not any(wanted.values()) and not any(bare.values()):
+            continue
+        z = _coordinates(topology, frames)
+        extended = np.concatenate([z, z[:, 2::3] ** 2, np.ones((len(z), 1))], axis=1)
+        second, squares, one = extended.T @ extended, z.shape[1], extended.shape[1] - 1
+        for (n, q), keys in wanted.items():
+            helpers = [3 * m + s for m, s in topology.regressors[n, q]]
+            full = np.array([3 * n + q, *helpers, *(squares + m for m in topology.bends[n, q]), one])
+            for key in keys:
+                moments[key] += second[np.ix_(full, full)]
+            for name in bare[n, q]:
+                moments[name] += second[np.ix_([3 * n + q, one], [3 * n + q, one])]
+    return {name: _regress(m) for name, m in moments.items()}
+
+
 def _bare(topology: Topology, n: int, q: int) -> tuple[int, int]:
     """Names of a coordinate without regressors."""
     return topology.names[n][q].fine, topology.names[n][q].coarse
@@ -145,7 +177,7 @@ def _coordinates(topology: Topology, frames: np.ndarray) -> np.ndarray:
     return z
 
 
-def _regress(moments: np.ndarray) -> tuple[np.ndarray, float, float]:
+def _regress(moments: np.ndarray) -> _Row:
     """Coefficients, intercept and residual standard deviation from the second moments of (z_i, regressors, 1)."""
     count = moments[-1, -1]
     mean = moments[-1, :-1] / count

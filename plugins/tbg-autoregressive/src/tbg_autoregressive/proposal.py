@@ -67,7 +67,9 @@ class Autoregressive(Proposal):
 
     @classmethod
     def adapt(cls, config: AutoregressiveConfig, systems: Sequence[System]) -> AutoregressiveConfig:
-        """Sets the size of the table of predictions."""
+        """Sets the size of the table of predictions; that of a trained model is known."""
+        if config.rows is not None:
+            return config
         sizes = row_sizes(Topology.of(_molecule(system)) for system in systems)
         return config.model_copy(update={"rows": len(sizes), "coefficients": sum(sizes.values())})
 
@@ -81,6 +83,18 @@ class Autoregressive(Proposal):
     def fit_constants(self, systems: Sequence[System], states: Sequence[np.ndarray]) -> None:
         """Fits the linear predictions in closed form, from conformations of each system [n, N, 3], nm."""
         self.predictions.fit([self.topology(s) for s in systems], states)
+        self._forget_plans()
+
+    @override
+    def extend_constants(self, systems: Sequence[System], states: Sequence[np.ndarray]) -> dict[str, Any]:
+        """Fits the linear predictions that only further molecules have; returns the new size of their table."""
+        self.predictions.extend([self.topology(s) for s in systems], states)
+        self._forget_plans()
+        sizes = {"rows": len(self.predictions.keys), "coefficients": len(self.predictions.coefficient)}
+        self.config = self.config.model_copy(update=sizes)
+        return sizes
+
+    def _forget_plans(self) -> None:
         self._plans.clear()
         self._stacks.clear()
 

@@ -1,9 +1,9 @@
-"""Options of the dataset; none so far."""
+"""Options of the datasets; none so far."""
 
 from __future__ import annotations
 
 from tbg_core.config.base import ComponentConfig
 
 
-class DipeptidesConfig(ComponentConfig):
-    """The dataset has no options of its own: how it is simulated is set by ``-s`` of ``tbg datasets make``."""
+class PeptidesConfig(ComponentConfig):
+    """The datasets have no options of their own: how they are simulated is set by ``-s`` of ``tbg datasets make``."""

@@ -1,4 +1,4 @@
-"""The dipeptides: which are trained on, which are held out, and how they are simulated."""
+"""Dipeptides and other short peptides: which are trained on, which are held out, and how they are simulated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -16,7 +16,7 @@ from tbg_core.datasets.folder import MANIFEST
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tbg_data_dipeptides.config import DipeptidesConfig
+    from tbg_data_dipeptides.config import PeptidesConfig
 
 TRAINING: Final = "train"
 _LADDER_K: Final = (310.0, 380.0, 465.0, 570.0, 700.0)
@@ -24,22 +24,25 @@ _FRAMES: Final[Mapping[str, int]] = {"train": 120}
 _HELD_OUT_FRAMES: Final = 480
 
 
-class Dipeptides(Dataset):
-    """Zwitterionic dipeptides at the preset amber14-obc1-310K, by parallel tempering.
+class Peptides(Dataset):
+    """Zwitterionic or capped peptides at the preset amber14-obc1-310K, by parallel tempering.
 
     Args:
         config: No options.
     """
 
-    def __init__(self, config: DipeptidesConfig) -> None:
+    lists: ClassVar[str]
+    """File of this package with the systems of each split, and where they are from."""
+
+    def __init__(self, config: PeptidesConfig) -> None:
         self.config = config
         self._folder = Path(str(resources.files(__package__)))
 
     @cached_property
     @override
     def splits(self) -> Mapping[str, Split]:
-        """``train`` has 200 dipeptides; those of all other splits are held out."""
-        content = json.loads((self._folder / "splits.json").read_text(encoding="utf-8"))
+        """``train``, and what is held out."""
+        content = json.loads((self._folder / self.lists).read_text(encoding="utf-8"))
         source = content.pop("source")
         return {name: Split(tuple(names), name == TRAINING, source) for name, names in content.items()}
 
@@ -70,8 +73,20 @@ class Dipeptides(Dataset):
             "seed": 0,
         }
 
+
+class Dipeptides(Peptides):
+    """200 dipeptides to train on and the held-out ones of published work."""
+
+    lists = "splits.json"
+
     @override
     def shipped(self, split: str) -> Path | None:
         """The frames of ``train``."""
         folder = self._folder / "frames"
         return folder if split == TRAINING and (folder / MANIFEST).is_file() else None
+
+
+class ShortPeptides(Peptides):
+    """Capped amino acids and tripeptides to train on; others, and tetrapeptides, that are held out."""
+
+    lists = "short.json"

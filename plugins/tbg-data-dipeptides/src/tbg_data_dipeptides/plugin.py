@@ -7,17 +7,25 @@ from tbg_core.registry import CommandSpec, ComponentSpec, hookimpl
 
 @hookimpl
 def tbg_components() -> list[ComponentSpec]:
-    """One dataset."""
+    """Two datasets."""
     return [
         ComponentSpec(
             kind="dataset",
             name="dipeptides",
             summary="Dipeptides of the twenty amino acids as zwitterions, amber14 and OBC1 at 310 K",
             target="tbg_data_dipeptides.dipeptides:Dipeptides",
-            config="tbg_data_dipeptides.config:DipeptidesConfig",
+            config="tbg_data_dipeptides.config:PeptidesConfig",
             capabilities=frozenset({"molecules"}),
             citation="Klein & Noe, NeurIPS 2024, arXiv:2406.14426; Tan et al. 2025, arXiv:2508.18175 (splits)",
-        )
+        ),
+        ComponentSpec(
+            kind="dataset",
+            name="short-peptides",
+            summary="Capped amino acids, tripeptides and tetrapeptides, amber14 and OBC1 at 310 K",
+            target="tbg_data_dipeptides.dipeptides:ShortPeptides",
+            config="tbg_data_dipeptides.config:PeptidesConfig",
+            capabilities=frozenset({"molecules"}),
+        ),
     ]
 
 
