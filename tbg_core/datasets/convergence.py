@@ -177,11 +177,12 @@ def _exchanges(store: ShardStore) -> dict[str, Any]:
     }
     if len(temperatures) > 1:
         found["acceptance"] = np.round(np.asarray(accepts) / np.maximum(attempts, 1), 3).tolist()
-        energies = np.concatenate([s[keys[4]] for s in shards])
+        # Of each walker and block [frames, T]; the last block of a walker may be shorter.
+        energies = [chain for s in shards for chain in s[keys[4]]]
         ratios = []
         for i, (low_K, high_K) in enumerate(pairwise(temperatures)):
-            stride = int(np.ceil(max(autocorrelation_time(*energies[:, :, j]) for j in (i, i + 1))))
-            low, high = (energies[:, ::stride, j].ravel() for j in (i, i + 1))
+            stride = int(np.ceil(max(autocorrelation_time(*(chain[:, j] for chain in energies)) for j in (i, i + 1))))
+            low, high = (np.concatenate([chain[::stride, j] for chain in energies]) for j in (i, i + 1))
             ratios.append([round(value, 4) for value in energy_ratio(low, high, low_K, high_K)])
         found["energy_ratio"] = ratios
     return found

@@ -32,6 +32,11 @@ class TestDipeptides(DatasetConformance):
         return build_dataset("dipeptides")
 
 
+class TestShortPeptides(DatasetConformance):
+    def make(self):
+        return build_dataset("short-peptides")
+
+
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 LEAST_FRAMES, LARGEST_BYTES = 1500, 80_000_000
 
@@ -145,6 +150,13 @@ def test_options_of_the_system_go_to_every_system(tmp_path):
     assert read_manifest(cis)["systems"]["PP"]["cis"] == 1.0
     with pytest.raises(ConfigError, match="has the systems of its split"):
         api.make_dataset("dipeptides", systems=["PP"], options={"system": "GG"}, out=tmp_path / "other")
+
+
+def test_short_peptides_are_made_alike_with_a_last_block_that_is_shorter(tmp_path):
+    made = api.make_dataset("short-peptides", systems=["ACE-GLY-NME"], frames=5, options=TINY, out=tmp_path)
+    entry = read_manifest(made)["systems"]["ACE-GLY-NME"]
+    assert (entry["frames"], entry["walkers"]) == (20, 4)
+    assert [len(f.positions) for f in load_data(made, training=True)] == [20]
 
 
 def test_fewer_or_other_frames_are_refused(made):

@@ -24,6 +24,8 @@ EXAMPLES = """[b]Examples[/b]
 
   tbg bench dipeptides --checkpoint trained/mine --systems KS,GN --samples 1000 --seeds 1
 
+  tbg bench dipeptides --dataset short-peptides --split test_tripeptides --model autoregressive
+
 [b]References[/b] are made by
 
   tbg datasets make dipeptides --split test_tbg_8 --out data/test_tbg_8
@@ -39,6 +41,12 @@ app = make_app()
 def dipeptides(
     *,
     model: o.Model = None,
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset", metavar="NAME", help="Another one, measured alike: short-peptides.", rich_help_panel=COMPARISON
+        ),
+    ] = "dipeptides",
     split: Annotated[
         str,
         typer.Option("--split", metavar="NAME", help="See [b]tbg datasets list[/b].", rich_help_panel=COMPARISON),
@@ -101,7 +109,7 @@ def dipeptides(
     checkpoint: o.Checkpoint = None,
     override: o.Set = None,
     out: Annotated[
-        Path | None, o.out_folder("bench/dipeptides-SPLIT-MODEL", "runs, results.json, results.md and report.html")
+        Path | None, o.out_folder("bench/DATASET-SPLIT-MODEL", "runs, results.json, results.md and report.html")
     ] = None,
     resume: o.Resume = False,
     device: o.Device = "auto",
@@ -130,10 +138,10 @@ def dipeptides(
     for option, folder in (("--references", references), ("--plain", plain), ("--checkpoint", checkpoint)):
         check_inputs([folder] if folder is not None else [], option)
     label = model or (checkpoint.resolve().name if checkpoint is not None else "default")
-    folder = out or Path("bench") / f"dipeptides-{split}-{label}"
+    folder = out or Path("bench") / f"{dataset}-{split}-{label}"
     parts = {"model": model, "energy": energy, "integrator": integrator, "likelihood": likelihood, "sampler": sampler}
     entries = benchmark(
-        "dipeptides",
+        dataset,
         split,
         folder,
         systems=None if systems is None else [name.strip() for name in systems.split(",")],
@@ -148,7 +156,7 @@ def dipeptides(
         workers=cores,
         progress=make_progress(quiet=quiet),
     )
-    title = f"{len(entries)} dipeptides of {split}, {samples:,} samples each"
+    title = f"{len(entries)} {dataset} of {split}, {samples:,} samples each"
     written = write_results(folder, entries, published(split), title=title, label=label, about=remarks(split))
     made = tables.brief(entries)
     table = Table(box=None, header_style="bold")
