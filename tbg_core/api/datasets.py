@@ -79,20 +79,24 @@ def show_dataset(dataset: str | Path) -> dict[str, Any]:
 
 
 def pack_dataset(
-    folder: Folder,
+    folder: str | Path,
     *,
     out: Folder,
-    frames: int = 1600,
+    frames: int | None = None,
     skip: int = 20,
     samples: Folder | None = None,
     progress: bool | Progress = False,
 ) -> Path:
-    """The published form of a dataset: ``frames`` frames of each system as 16-bit positions; returns ``out``.
+    """The published form of a dataset, a folder or a name: 16-bit positions; returns ``out``.
 
-    The first ``skip`` frames of each walker are left out. Frames are drawn by weight from ``samples``, a folder with a
-    run per system, where those can be trusted; those of a dataset packed before, where they give more independent ones.
+    Each system has ``frames`` frames: 1600 by default, or as many as in a dataset that is packed already. The first
+    ``skip`` frames of each walker are left out. Frames are drawn by weight from ``samples``, a folder with a run per
+    system, where those can be trusted; those of a dataset packed before, where they give more independent ones.
     """
     from tbg_core.datasets.packing import pack
+    from tbg_core.datasets.verbs import data_folder
 
     weighted = None if samples is None else Path(samples)
-    return pack(Path(folder), Path(out), frames=frames, skip=skip, samples=weighted, progress=as_progress(progress))
+    return pack(
+        data_folder(folder), Path(out), frames=frames, skip=skip, samples=weighted, progress=as_progress(progress)
+    )

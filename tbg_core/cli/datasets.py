@@ -43,7 +43,7 @@ PACK_EXAMPLES = """[b]Examples[/b]
 
   tbg datasets pack data/dipeptides --samples runs --out packed
 
-  tbg datasets pack packed --samples more-runs --out better     where these give more independent frames"""
+  tbg datasets pack dipeptides --samples more-runs --out better     where these give more independent frames"""
 
 Split = Annotated[
     str,
@@ -65,11 +65,24 @@ Frames = Annotated[
     ),
 ]
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="Folder of `tbg datasets make`, or a packed one.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="Folder of `tbg datasets make`, or a packed one; or the name of one that ships.",
+        show_default=False,
+    ),
 ]
 PackedOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.", rich_help_panel=o.STATE)]
 PackedFrames = Annotated[
-    int, typer.Option("--frames", min=1, metavar="N", help="Frames per system.", rich_help_panel=o.STATE)
+    int | None,
+    typer.Option(
+        "--frames",
+        min=1,
+        metavar="N",
+        help="Frames per system.",
+        show_default="1600, or as many as there are in a packed one",
+        rich_help_panel=o.STATE,
+    ),
 ]
 Skip = Annotated[
     int,
@@ -167,7 +180,7 @@ def show(
 def pack(
     folder: Folder,
     out: PackedOut,
-    frames: PackedFrames = 1600,
+    frames: PackedFrames = None,
     skip: Skip = 20,
     samples: Samples = None,
     quiet: o.Quiet = False,

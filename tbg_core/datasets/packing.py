@@ -23,12 +23,15 @@ from tbg_core.storage.folders import check_folder
 from tbg_core.storage.shards import ShardStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tbg_core.contracts.system import System
     from tbg_core.pipeline.progress import Progress
 
 RESOLUTION_NM: Final = 1e-4
+FRAMES: Final = 1600
+"""Of each system, by default."""
 TABLE: Final = "convergence.md"
 _PUBLISHED: Final = (
     *("walkers", "ns", "round_trips", "acceptance", "statistical_inefficiency"),
@@ -50,7 +53,9 @@ class _Frames(NamedTuple):
         return int(self.about.get("independent_frames", 0))
 
 
-def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | None = None, progress: Progress) -> Path:
+def pack(
+    folder: Path, out: Path, *, frames: int | None, skip: int, samples: Path | None = None, progress: Progress
+) -> Path:
     """Writes frames of each system of a dataset in ``folder`` to ``out``; returns ``out``.
 
     Frames are taken at equal distances from every walker of the simulation. With ``samples`` they are drawn by weight
@@ -63,7 +68,7 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | Non
     Args:
         folder: Folder of ``tbg datasets make``, or a packed dataset.
         out: Folder of the packed dataset; must be empty.
-        frames: Frames per system.
+        frames: Frames per system; None: :data:`FRAMES`, or as many as a packed dataset has.
         skip: Frames of each walker of a simulation that are left out at its start.
         samples: Folder with a run of ``tbg sample`` per system, by name, or with several in a folder of that name;
             a packed dataset needs those of some systems only.
@@ -75,18 +80,20 @@ def pack(folder: Path, out: Path, *, frames: int, skip: int, samples: Path | Non
     """
     manifest = read_manifest(folder)
     drawn = {} if samples is None else {name: run_folders(samples / name) for name in manifest["systems"]}
+    earlier: Callable[[Path, dict[str, Any], str], tuple[System, _Frames]] = _published
     if manifest["packed"]:
         _check_some(folder, samples, drawn)
     else:
+        frames = FRAMES if frames is None else frames
         _check_all(folder, manifest, frames, skip, samples, drawn)
-    earlier = _published if manifest["packed"] else partial(_simulated, frames=frames, skip=skip)
+        earlier = partial(_simulated, frames=frames, skip=skip)
     check_folder(out, resume=False)
     store, systems, records = ShardStore(out), {}, {}
     with progress.stage("pack", total=len(manifest["systems"]), unit="systems") as bar:
         for shard, (name, entry) in enumerate(manifest["systems"].items()):
             system, found = earlier(folder, manifest, name)
             if drawn.get(name):
-                weighted = _of_samples(drawn[name], manifest, name, frames)
+                weighted = _of_samples(drawn[name], manifest, name, entry["frames"] if frames is None else frames)
                 if weighted is not None and weighted.independent > found.independent:
                     found = weighted
             store.write(shard, {"positions": found.positions, "walker": found.walker.astype(np.uint16)})

@@ -228,12 +228,12 @@ def test_frames_that_ship_are_replaced_where_samples_give_more(made, tmp_path):
     with pytest.raises(StorageError, match="samples of 400 K"):
         api.pack_dataset(first, out=tmp_path / "none", samples=tmp_path / "warm")
 
-    def repacked(source, width, name):
+    def repacked(source, width, name, frames=None):
         sampled(ag, rng.normal(0, width, 400), tmp_path / f"{name}-samples")
-        packed = api.pack_dataset(source, out=tmp_path / name, frames=100, samples=tmp_path / f"{name}-samples")
+        packed = api.pack_dataset(source, out=tmp_path / name, frames=frames, samples=tmp_path / f"{name}-samples")
         return packed, read_manifest(packed)["systems"]
 
-    second, better = repacked(first, 1.0, "second")
+    second, better = repacked(first, 1.0, "second", frames=100)
     assert better["AG"]["frames"] == 100
     assert better["GG"] == read_manifest(first)["systems"]["GG"]
     third, unchanged = repacked(second, 1.3, "third")
