@@ -31,6 +31,8 @@ SERVES: Final = 0.5
 def find_checkpoint(config: RunConfig, system: System) -> Path:
     """The checkpoint that a plugin ships for this model and system: trained on it, or else covering most of it.
 
+    Of several that cover it alike it is the one that was trained on the fewest molecules, the specialist.
+
     Raises:
         CheckpointError: If there is none; lists what there is.
     """
@@ -38,10 +40,10 @@ def find_checkpoint(config: RunConfig, system: System) -> Path:
     for opened in shipped:
         if system.key in opened.molecules:
             return opened.folder
-    shares = [(coverage(config, opened, system) or 0.0, opened.folder) for opened in shipped]
+    shares = [(coverage(config, opened, system) or 0.0, -len(opened.molecules), opened.folder) for opened in shipped]
     if shares and max(shares)[0] >= SERVES:
-        return max(shares)[1]
-    names = [entry["name"] for opened in shipped for entry in opened.manifest.get("systems", [])]
+        return max(shares)[-1]
+    names = list(dict.fromkeys(entry["name"] for opened in shipped for entry in opened.manifest.get("systems", [])))
     known = f" Shipped for {config.model_label}: {listed(names)}." if names else ""
     serving = models_that_serve(config, system)
     instead = f"Use --model {serving[0]}, which ships one that does; or add" if serving else "Add"
