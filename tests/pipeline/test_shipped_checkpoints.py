@@ -42,7 +42,7 @@ def test_no_held_out_peptide_was_trained_on(path):
     [
         ("e3nn", "GF", "Use --model autoregressive, which ships one that does; or add --from-scratch"),
         ("e3nn", "ACE-ALA-NME", "Use --model autoregressive, which"),
-        ("egnn", "ACE-GLY-NME", "Add --from-scratch"),
+        ("egnn", "ACE-PRO-NME", "Add --from-scratch"),
     ],
 )
 def test_a_model_without_a_checkpoint_for_a_molecule_names_one_that_has(model, system, fix):
