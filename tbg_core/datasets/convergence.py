@@ -91,8 +91,8 @@ def compared(ensemble: Ensemble, populations: Mapping[str, Any]) -> dict[str, fl
 
     Returns:
         ``difference``, the largest of all basins, and ``standard_errors``, the largest in standard errors of the two
-        together; a share s of the ensemble has the error sqrt(s (1 - s) / ESS). Basins that neither has found in more
-        than one of a hundred frames are left out: they have no error to speak of. A simulation that never turned a
+        together; a share s of what is compared has the error sqrt(s (1 - s) / ESS). Basins that neither has found in
+        more than one of a hundred frames are left out: they have no error to speak of. A simulation that never turned a
         peptide bond samples trans alone, so that cis samples are left out here; ``cis`` is their share.
     """
     molecule = ensemble.system
@@ -105,6 +105,7 @@ def compared(ensemble: Ensemble, populations: Mapping[str, Any]) -> dict[str, fl
     if cis is not None:
         kept &= ~cis
     w = w[kept] / w[kept].sum()
+    effective = 1.0 / float((w**2).sum())
     differences, in_errors = [0.0], [0.0]
     for name, (angle, edges) in basin_torsions(molecule, ensemble.positions[kept]).items():
         # Rounding may lift the only basin above one.
@@ -112,7 +113,7 @@ def compared(ensemble: Ensemble, populations: Mapping[str, Any]) -> dict[str, fl
         simulated, error = (np.array(populations[name][key]) for key in ("share", "error"))
         apart = np.abs(share - simulated)
         counted = np.maximum(share, simulated) > _RARE
-        both = np.sqrt(error**2 + share * (1 - share) / ensemble.ess)
+        both = np.sqrt(error**2 + share * (1 - share) / effective)
         differences.append(float(apart.max()))
         in_errors.append(float((apart / np.maximum(both, 1e-9))[counted].max()))
     return {
