@@ -25,6 +25,7 @@ def tbg_components() -> list[ComponentSpec]:
             target="tbg_data_dipeptides.dipeptides:ShortPeptides",
             config="tbg_data_dipeptides.config:PeptidesConfig",
             capabilities=frozenset({"molecules"}),
+            citation="Klein et al., NeurIPS 2023, arXiv:2302.01170 (potential)",
         ),
     ]
 
