@@ -39,7 +39,7 @@ BAR_ERROR: Final = 0.02
 BASELINE: Final = "reverse passes"
 FORWARD: Final = "forward blocks"
 STRUCTURED: Final = "structured"
-_NODES: Final[tuple[Literal[31, 21, 15], ...]] = (31, 21, 15)
+_NODES: Final[tuple[Literal[63, 31, 21, 15], ...]] = (63, 31, 21, 15)
 
 
 @dataclass(frozen=True)
