@@ -172,7 +172,7 @@ def measure(
 
 def steps(plan: Plan) -> int:
     """Steps of :func:`measure`."""
-    return 1 + 7 * plan.rounds
+    return 1 + (len((BASELINE, FORWARD, STRUCTURED, *_NODES)) + 1) * plan.rounds  # the reference is one of them
 
 
 def _variants(proposal: FlowProposal) -> list[_Variant]:
