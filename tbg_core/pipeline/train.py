@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tbg_core.training.data import Frames
 
 CHECKPOINT = "checkpoint"
+
+_EXTENDING: Final = 4000
+"""States of a system that constants are added from: enough for averages, and little to read where frames are many."""
 
 
 def train(
@@ -74,15 +77,14 @@ def train(
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)  # noqa: TID251 - torch initialises weights from its global generator
         model = adapt_model(config, training.systems)
-        states = [f.drawn() for f in training.frames]
         if start is None:
             proposal = build_proposal(model, config)
-            proposal.fit_constants(training.systems, states)
+            proposal.fit_constants(training.systems, [f.drawn() for f in training.frames])
         else:
             # What followed from the systems that a checkpoint was trained on stays; other systems add to it.
             proposal = build_proposal(start.model, config)
             start.load_into(proposal)
-            model |= proposal.extend_constants(training.systems, states)
+            model |= proposal.extend_constants(training.systems, [f.drawn(_EXTENDING) for f in training.frames])
         trainer = Trainer(settings, config.seed, out, device, devices)
         # The loop may compile or move the model; the checkpoint is written from a clean copy.
         clean = copy.deepcopy(proposal)

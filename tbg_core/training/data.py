@@ -58,13 +58,19 @@ class Frames:
             return self, None
         return self._select(~validation), self._select(validation)
 
-    def drawn(self) -> np.ndarray:
-        """As many positions as there are, each as often as training draws it [n, *event]."""
+    def drawn(self, most: int | None = None) -> np.ndarray:
+        """As many positions as there are, each as often as training draws it [n, *event].
+
+        Args:
+            most: Roughly how many of them to read, evenly spread; None: all.
+        """
         if self.weights is None:
-            return np.asarray(self.positions)
-        with np.errstate(divide="ignore"):
-            rows = systematic_rows(np.log(self.weights), len(self.weights), 0.5)
-        return np.asarray(self.positions.take(rows, axis=0))
+            rows = np.arange(len(self.positions))
+        else:
+            with np.errstate(divide="ignore"):
+                rows = systematic_rows(np.log(self.weights), len(self.weights), 0.5)
+        step = 1 if most is None else max(1, len(rows) // most)
+        return np.asarray(self.positions.take(rows[::step], axis=0))
 
     def _select(self, rows: np.ndarray) -> Frames:
         weights = None if self.weights is None else self.weights[rows] / self.weights[rows].sum()

@@ -88,6 +88,7 @@ def test_constants_are_fitted_to_what_is_drawn():
     f = frames(1, 4, weights=weights)
     assert f.drawn()[:, 0].tolist() == [2.0, 2.0, 3.0, 4.0]  # each frame holds its number, plus one
     assert np.array_equal(frames(1, 4).drawn(), frames(1, 4).positions)
+    assert f.drawn(2)[:, 0].tolist() == [2.0, 3.0]
 
 
 @pytest.mark.statistical
