@@ -43,7 +43,7 @@ PACK_EXAMPLES = """[b]Examples[/b]
 
   tbg datasets pack data/dipeptides --samples runs --out packed
 
-  tbg datasets pack dipeptides --samples more-runs --out better     where these give more independent frames"""
+  tbg datasets pack dipeptides --samples runs --out better     what ships"""
 
 Split = Annotated[
     str,
