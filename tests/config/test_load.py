@@ -140,6 +140,7 @@ plain = st.recursive(
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(options=st.dictionaries(st.text("abcdef_", min_size=1, max_size=8), plain, max_size=4))
 @example(options={"a": "\x85"})
+@example(options={"a": "0E0", "b": 1e-5, "c": "1e5"})
 @example(options={"a": "one\u2028two", "b": ["\u2029"]})
 def test_what_is_written_is_read_back(options, tmp_path_factory):
     config = make_config({"energy": {**options, "name": "openmm"}, "seed": 5, "system": "GF"})
