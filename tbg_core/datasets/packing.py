@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from tbg_core.datasets.convergence import compared
-from tbg_core.datasets.folder import MANIFEST, SCHEMA, packed_frames, read_manifest, run_folders, simulation_frames
+from tbg_core.datasets.folder import (
+    MANIFEST,
+    SCHEMA,
+    origin,
+    packed_frames,
+    read_manifest,
+    run_folders,
+    simulation_frames,
+)
 from tbg_core.datasets.positions import encode
 from tbg_core.datasets.table import markdown
 from tbg_core.ensemble import Ensemble
 from tbg_core.ensemble.recorded_system import system_to_dict
 from tbg_core.ensemble.weights import systematic_rows
 from tbg_core.errors import StorageError
+from tbg_core.pipeline.folder import target_difference
 from tbg_core.pipeline.simulate import SYSTEM
 from tbg_core.randomness import generator
 from tbg_core.storage.atomic import sha256, write_json, write_text
@@ -177,12 +185,14 @@ def _of_samples(runs: list[Path], manifest: dict[str, Any], name: str, frames: i
         raise StorageError(
             f"{runs[0]} holds samples of another system than {name}.", fix="One run per system, named as in the split."
         )
-    if not math.isclose(ensemble.temperature_K, manifest["target"]["temperature_K"]):
-        raise StorageError(
-            f"{runs[0]} holds samples of {ensemble.temperature_K:g} K, the dataset frames of "
-            f"{manifest['target']['temperature_K']:g} K.",
-            fix="Draw samples of the distribution of the dataset.",
-        )
+    want = {"energy": manifest["energy"], **manifest["target"]}
+    for run in runs:
+        have = {k: v for k, v in origin(run).items() if v is not None} | {"temperature_K": ensemble.temperature_K}
+        if (key := target_difference(have, want)) is not None:
+            raise StorageError(
+                f"the samples in {run} have {key} {have[key]}, the dataset {want[key]}.",
+                fix="Draw samples of the distribution of the dataset.",
+            )
     if not ensemble.reliability.reliable:
         return None
     offset = generator(0, ensemble.system.key, "pack").random()

@@ -73,6 +73,17 @@ def read_provenance(out: Path) -> dict[str, Any]:
     return dict(read_json(path)) if path.is_file() else {}
 
 
+def target_difference(have: Mapping[str, Any], want: Mapping[str, Any]) -> str | None:
+    """The first thing that two targets say differently of themselves.
+
+    What only one of them says does not count, nor do versions and platforms.
+    """
+    for key in sorted(have.keys() & want.keys()):
+        if have[key] != want[key] and not key.startswith("platform") and not key.endswith("version"):
+            return key
+    return None
+
+
 def _environment() -> dict[str, Any]:
     packages = ("tbg-core", "torch", "numpy")
     return {

@@ -17,6 +17,7 @@ from tbg_core.ensemble.estimate import Estimate
 from tbg_core.ensemble.free_energy import histogram_profile
 from tbg_core.ensemble.recorded_system import system_from_dict
 from tbg_core.errors import StorageError
+from tbg_core.pipeline.folder import target_difference
 from tbg_core.randomness import generator
 from tbg_core.storage.atomic import read_json
 from tbg_core.storage.shards import ShardStore
@@ -134,9 +135,8 @@ def check_reference(
     if energy is not None and made.get("energy", energy) != energy:
         raise StorageError(f"the reference {folder} is of the energy {made['energy']}, not of {energy}.", fix=fix)
     have, want = made.get("target", {}), json.loads(json.dumps(dict(target or {})))
-    for key in sorted(have.keys() & want.keys()):
-        if have[key] != want[key] and not key.startswith("platform") and not key.endswith("version"):
-            raise StorageError(f"the reference {folder} has {key} {have[key]}, the run {want[key]}.", fix=fix)
+    if (key := target_difference(have, want)) is not None:
+        raise StorageError(f"the reference {folder} has {key} {have[key]}, the run {want[key]}.", fix=fix)
 
 
 def _shards(folder: Path) -> ShardStore:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tbg_core.datasets.convergence import _populations, convergence, energy_ratio
+from tbg_core.datasets.convergence import _populations, compared, convergence, energy_ratio
 from tbg_core.datasets.packing import spread_rows
+from tbg_core.ensemble import Ensemble
+from tbg_core.loading import load_system
+from tbg_core.metrics.basins import basin_of, basin_torsions
 from tbg_core.units import thermal_energy
 
 
@@ -23,6 +26,27 @@ def test_the_energy_ratio_of_boltzmann_distributions_is_one():
     # A thermostat that is 3 % too hot at the higher temperature shows.
     wrong = energy_ratio(low, random.gamma(degrees / 2, thermal_energy(1.03 * high_K), 4000), low_K, high_K)
     assert abs(wrong[0] - 1.0) > 3 * wrong[1]
+
+
+def test_populations_of_trans_have_the_error_of_the_trans_samples_alone():
+    """A hundred trans frames of even weights, half of them mirror images, beside a cis one with 99 % of the weight."""
+    peptide, turned = load_system("AG"), load_system({"name": "peptide", "sequence": "AG", "cis": [2]})
+    trans, cis = (np.asarray(s.reference)[None] for s in (peptide, turned))
+    x = np.concatenate([np.repeat(trans, 50, axis=0), np.repeat(-trans, 50, axis=0), cis])
+    zeros, log_w = np.zeros(101), np.append(np.zeros(100), np.log(9900.0))
+    ensemble = Ensemble(peptide, 310.0, x, zeros, -log_w, zeros == 0, zeros, zeros.astype(np.int64))
+    assert ensemble.ess < 1.1
+    populations = {}
+    for name, (angle, edges) in basin_torsions(peptide, x[:100]).items():
+        share = np.bincount(basin_of(angle, edges), minlength=len(edges)) / 100
+        first, last = np.flatnonzero(share)[[0, -1]]
+        share[first] += 0.1
+        share[last] -= 0.1
+        populations[name] = {"share": share, "error": np.zeros(len(edges))}
+    found = compared(ensemble, populations)
+    assert found["cis"] == pytest.approx(0.99)
+    assert found["difference"] == pytest.approx(0.1)
+    assert found["standard_errors"] == pytest.approx(0.1 / np.sqrt(0.25 / 100))
 
 
 def test_populations_and_their_halves():

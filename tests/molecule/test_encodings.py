@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tbg_core.errors import UnsupportedSystemError
+from tbg_core.errors import ConfigError, UnsupportedSystemError
 from tbg_core.loading import load_system
 from tbg_core.molecule import encodings
 from tbg_core.molecule.config import EncodingConfig
@@ -69,6 +69,18 @@ def test_encodings_follow_atoms_through_a_reordering(alanine_dipeptide):
 def test_a_tripeptide_is_refused_by_the_dipeptide_encoding():
     with pytest.raises(UnsupportedSystemError, match="3 residues"):
         encodings.full(load_system("AAA"))
+
+
+def test_a_trained_network_adds_the_kinds_of_atoms_of_further_molecules_to_its_own():
+    glycine = adapt(EncodingConfig(encoding="full"), [load_system("GG")])
+    both = adapt(glycine, [load_system("AA")])
+    assert set(both.seen) == set(glycine.seen) | set(adapt(EncodingConfig(encoding="full"), [load_system("AA")]).seen)
+    assert AtomEncoder(both).coverage(load_system("GA")) == 1.0
+    assert both.n_features == glycine.n_features
+    one = adapt(EncodingConfig(encoding="full"), [load_system("ACE-NME")])
+    assert adapt(one, [load_system("ACE-NME")]) == one
+    with pytest.raises(ConfigError, match="means one molecule, and there are several"):
+        adapt(one, [load_system("ACE-ALA-NME")])
 
 
 def test_coverage_is_the_share_of_atoms_whose_kind_was_in_training():

@@ -37,6 +37,12 @@ def test_no_held_out_peptide_was_trained_on(path):
     assert len(trained) == 1 or not trained & held_out(SHORT)
 
 
+@pytest.mark.parametrize(("system", "folder"), [("GF", "dipeptides"), ("AAA", "short-peptides"), ("LP", "dipeptides")])
+def test_of_several_checkpoints_the_one_that_knows_most_is_taken_or_the_specialist(system, folder):
+    config = resolve(make_config({"system": system, "model": "autoregressive"}), needs=("system", "model"))
+    assert find_checkpoint(config, build_system(config)).name == folder
+
+
 @pytest.mark.parametrize(
     ("model", "system", "fix"),
     [

@@ -23,6 +23,7 @@ from tbg_core.datasets.verbs import build_dataset
 from tbg_core.ensemble import Ensemble
 from tbg_core.errors import ConfigError, StorageError
 from tbg_core.pipeline.progress import NullProgress
+from tbg_core.storage.atomic import write_json
 from tbg_core.storage.shards import ShardStore
 from tbg_core.testing import DatasetConformance
 
@@ -225,8 +226,13 @@ def test_frames_that_ship_are_replaced_where_samples_give_more(made, tmp_path):
         api.pack_dataset(first, out=tmp_path / "none", samples=tmp_path)
     ag, rng = load_data(made)[0], np.random.default_rng(3)
     sampled(ag, rng.normal(0, 0.1, 400), tmp_path / "warm", temperature_K=400.0)
-    with pytest.raises(StorageError, match="samples of 400 K"):
+    with pytest.raises(StorageError, match=r"have temperature_K 400\.0, the dataset 310\.0"):
         api.pack_dataset(first, out=tmp_path / "none", samples=tmp_path / "warm")
+    sampled(ag, rng.normal(0, 0.1, 400), tmp_path / "foreign")
+    target = {"forcefield": ["amber99sbildn.xml"], "openmm_version": "7"}
+    write_json(tmp_path / "foreign" / "AG" / "provenance.json", {"energy": "openmm", "target": target})
+    with pytest.raises(StorageError, match=r"have forcefield \['amber99sbildn.xml'\], the dataset"):
+        api.pack_dataset(first, out=tmp_path / "none", samples=tmp_path / "foreign")
 
     def repacked(source, width, name, frames=None):
         sampled(ag, rng.normal(0, width, 400), tmp_path / f"{name}-samples")
