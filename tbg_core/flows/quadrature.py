@@ -37,6 +37,10 @@ class Quadrature(LikelihoodRule):
 
     What no such difference shows is the error of the path itself, which the integrator's tolerance
     governs; :func:`tbg_core.flows.audit.audit` measures both.
+
+    The rule is not applied to t but to s, t = T - (T - t0)(1 - s)^g at the end T where the data are: there the density
+    narrows to the widths of bonds, and the divergence rises and falls again within the last tenth of the time. With
+    g = 2 nodes are spread by the law Beta(1, 1/2) that flow matching draws its times from.
     """
 
     def __init__(self, config: QuadratureConfig) -> None:
@@ -57,10 +61,10 @@ class Quadrature(LikelihoodRule):
     ) -> Transport:
         solution = integrator.integrate(velocity_rate(field, batch, condition), x, t0, t1)
         rule = gauss_kronrod((self.config.nodes - 1) // 2)
-        times = t0 + 0.5 * (t1 - t0) * (rule.nodes + 1.0)
+        times, slopes = self._graded(0.5 * (rule.nodes + 1.0), t0, t1)
         states = torch.stack([solution.path(float(t)) for t in times], dim=1)  # [B, K, *event]
         pair = np.stack([rule.weights, rule.gauss_weights])
-        weights = torch.tensor(0.5 * (t1 - t0) * pair, device=x.device)
+        weights = torch.tensor(0.5 * slopes * pair, device=x.device)
         integrals = torch.full((len(x), 2), torch.nan, dtype=torch.float64, device=x.device)
 
         nodes = torch.as_tensor(times, dtype=x.dtype, device=x.device)
@@ -74,3 +78,10 @@ class Quadrature(LikelihoodRule):
             values = divergence.double().view(len(rows), len(nodes)) @ weights.T
             integrals = integrals.index_copy(0, rows, values)
         return finish(solution, integrals[:, 0], (integrals[:, 0] - integrals[:, 1]).abs())
+
+    def _graded(self, s: np.ndarray, t0: float, t1: float) -> tuple[np.ndarray, np.ndarray]:
+        """Times t(s) from t0 to t1 for s from 0 to 1, closest to one another at the later end, and dt/ds."""
+        g = self.config.grading
+        if t1 < t0:
+            return t0 + (t1 - t0) * s**g, (t1 - t0) * g * s ** (g - 1.0)
+        return t1 + (t0 - t1) * (1.0 - s) ** g, (t1 - t0) * g * (1.0 - s) ** (g - 1.0)
