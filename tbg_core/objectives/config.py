@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tbg_core.config.base import ComponentConfig
 
@@ -31,6 +31,21 @@ class FlowMatchingConfig(ComponentConfig):
     )
     time_alpha: float = Field(1.0, gt=0, description="First shape of the Beta law; above 1 favours data.")
     time_beta: float = Field(0.5, gt=0, description="Second shape of the Beta law; above 1 favours the prior.")
+    energy: str | dict[str, Any] | None = Field(
+        None,
+        description="The energy that the data are samples of, a name or with its options: its forces take noise out of the "
+        "targets near the data. Without one, data alone. Needs sigma = 0.",
+    )
+    temperature_K: float | None = Field(None, gt=0, description="Temperature of the data (K); left out: the energy's.")
+    force_reach: float = Field(
+        0.15, gt=0, description="Distance 1 - t from the data at which half of the noise that forces see is taken out."
+    )
+
+    @model_validator(mode="after")
+    def _straight(self) -> FlowMatchingConfig:
+        if self.energy is not None and self.sigma > 0:
+            raise ValueError("forces sharpen targets of straight paths alone: set sigma to 0, or leave out the energy.")
+        return self
 
 
 class MaximumLikelihoodConfig(ComponentConfig):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from tbg_core.contracts.system import MeanFree
 from tbg_core.errors import ConfigError
 from tbg_core.flows.proposal import FlowProposal
 from tbg_core.objectives.coupling import align
+from tbg_core.objectives.forces import ForceTargets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,10 +34,15 @@ class FlowMatching(Objective):
 
     All noise of a batch comes from one generator seeded by its keys: in training the batch, not the sample,
     is the unit that is reproduced. Source: Lipman et al., ICLR 2023; Klein and Noe, NeurIPS 2024.
+
+    With an energy, forces at the data take noise out of the target: :class:`ForceTargets`.
     """
 
     def __init__(self, config: FlowMatchingConfig) -> None:
         self.config = config
+        self.forces: ForceTargets | None = None
+        if config.energy is not None:
+            self.forces = ForceTargets(config.energy, config.temperature_K, config.force_reach)
 
     @override
     def loss(self, proposal: Proposal, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:
@@ -66,12 +72,16 @@ class FlowMatching(Objective):
         x0 = flow.prior.sample_batch(batch, tuple(x.shape[1:]), noise, flow.dtype)
         eps = torch.randn(x.shape, generator=noise, device=x.device, dtype=flow.dtype)
         eps = batch.centre(eps) if molecules else batch.systems[0].space.project(eps)
-        if self._aligns(flow, batch):
-            reflections = self.config.align_reflections
-            x0 = align(x0, x1, reflections=flow.symmetry.reflection if reflections is None else reflections)
+        turned = self._turned(flow, batch)
+        if turned != "no":
+            x0 = align(x0, x1, reflections=turned == "reflections")
         t = self._times(len(x), np.random.default_rng(list(digest[8:]))).to(x1)
         along = t.view(-1, *(1,) * (x.ndim - 1))
-        return t, (1 - along) * x0 + along * x1 + self.config.sigma * eps, x1 - x0
+        target = x1 - x0
+        if self.forces is not None:
+            scale = flow.scale_for(batch.systems[0]).to(x.device)
+            target = target - self.forces.noise(flow.prior, batch, x0, x1, t, scale, turned=turned)
+        return t, (1 - along) * x0 + along * x1 + self.config.sigma * eps, target
 
     def _times(self, count: int, rng: np.random.Generator) -> Tensor:
         law = self.config.time_law
@@ -84,8 +94,8 @@ class FlowMatching(Objective):
             t = rng.random(count)
         return torch.from_numpy(t)
 
-    def _aligns(self, flow: FlowProposal, batch: Batch) -> bool:
-        """Whether prior draws are turned onto the data.
+    def _turned(self, flow: FlowProposal, batch: Batch) -> Literal["no", "rotations", "reflections"]:
+        """How prior draws are turned onto the data.
 
         Turning x0 by a rotation that depends on x1 leaves the prior's law alone only on average over the orientations
         of the data, an average that an equivariant flow makes by itself and others do not.
@@ -107,7 +117,10 @@ class FlowMatching(Objective):
                 f"{type(flow.field).__name__} tells mirror images apart.",
                 fix="Set align_reflections to false.",
             )
-        return aligns
+        if not aligns:
+            return "no"
+        reflections = self.config.align_reflections
+        return "reflections" if (symmetry.reflection if reflections is None else reflections) else "rotations"
 
     def _checked(self, proposal: Proposal) -> FlowProposal:
         """The flow to train.

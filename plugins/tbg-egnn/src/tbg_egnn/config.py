@@ -33,10 +33,3 @@ class EGNNConfig(GraphConfig):
     """
 
     layers: int = Field(5, ge=1, description="Message-passing layers L.")
-    distance_gaussians: int = Field(
-        0,
-        ge=0,
-        le=64,
-        description="Gaussians of the distances at the input that each layer is told beside their squares (functions); 0 is "
-        "the paper's network.",
-    )

@@ -25,30 +25,25 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tbg_egnn.distances import DistanceFeatures
     from tbg_egnn.layer import EdgeFactors, EGNNLayer
 
 BLOCK_FLOATS = 1 << 20
 """Floats of the tangents [tangents, N, H] of a block. All of them for 51 atoms: what a block shares is made once."""
 
 
-def velocity_and_divergence(
-    layers: Sequence[EGNNLayer], distances: DistanceFeatures, h: Tensor, x: Tensor
-) -> tuple[Tensor, Tensor]:
+def velocity_and_divergence(layers: Sequence[EGNNLayer], h: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Velocity [N, 3] (not yet centred) and divergence (scalar, float64) at one state, without gradients.
 
     Args:
         layers: The network.
-        distances: What it is told of the distances at its input.
         h: Embedded node features [N, H].
         x: Coordinates [N, 3].
     """
     diff0 = x.unsqueeze(1) - x.unsqueeze(0)
-    d2 = diff0.square().sum(-1)
-    a, slopes = distances(d2), distances.slopes(d2)
+    a = diff0.square().sum(-1)
     y, factors = x, []
     for layer in layers:
-        h, y, edge = layer.factors(h, y, a, slopes)
+        h, y, edge = layer.factors(h, y, a)
         factors.append(edge)
     n = len(x)
     block = max(1, BLOCK_FLOATS // (n * layers[0].width))
@@ -68,9 +63,9 @@ def velocity_and_divergence(
 def _first_layer(layer: EGNNLayer, k: EdgeFactors) -> tuple[Tensor, Tensor]:
     """Tangents (dh [3N, N, H], dx [3N, N, 3]) after the first layer, for all unit displacements."""
     n, H = k.diff.shape[0], layer.width
-    _, _, w_d, _ = layer.blocks()
-    # Both d^2 and that of the input change by 2 diff per unit displacement; the rest is fixed per edge.
-    z = (k.s1 * (w_d + k.w_a)) @ layer.message_out.weight.T
+    _, _, w_d, w_a = layer.blocks()
+    # Both d^2 and a change by 2 diff per unit displacement; the rest is fixed per edge.
+    z = (k.s1 * (w_d + w_a)) @ layer.message_out.weight.T
     dm = k.m_gain * z + k.m_side * (k.r * z).sum(-1, keepdim=True)
     dg = (k.p * z).sum(-1)
     # Edge (i, j) under a displacement of its receiver i along axis a: factor 2 diff_ija; of its sender j: minus that.
@@ -100,7 +95,7 @@ def _carry(
 ) -> Tensor:
     """Carries a block of tangents through all later layers; returns the sum of its diagonal entries."""
     rows = torch.arange(len(atoms), device=dx.device)
-    # da: change of the squared distances at the input, nonzero only at the displaced atom.
+    # da: change of the input distances, nonzero only at the displaced atom.
     da = dx.new_zeros(dx.shape[0], dx.shape[1], dx.shape[1])
     da[rows, atoms] = 2.0 * diff0[atoms, :, axes]
     da[rows, :, atoms] = 2.0 * diff0[atoms, :, axes]
@@ -110,12 +105,12 @@ def _carry(
 
 
 def _middle_layer(layer: EGNNLayer, k: EdgeFactors, dh: Tensor, dx: Tensor, da: Tensor) -> tuple[Tensor, Tensor]:
-    receiver, sender, w_d, _ = layer.blocks()
+    receiver, sender, w_d, w_a = layer.blocks()
     n_tangents, n, width = dh.shape
     dd2 = 2.0 * (torch.einsum("tic,ijc->tij", dx, k.diff) - torch.einsum("tjc,ijc->tij", dx, k.diff))
     at_receiver = (dh @ receiver.T).transpose(0, 1).contiguous()
     at_sender = dh @ sender.T
-    second, of_input = layer.message_out.weight.T.contiguous(), dh.new_empty(n, width)
+    second, scalars = layer.message_out.weight.T.contiguous(), torch.stack([w_d, w_a])
     attention = k.r @ layer.message_out.weight
     dm_sum = dh.new_empty(n, n_tangents, width)
     matrix = dh.new_empty(n, width, width)
@@ -125,14 +120,14 @@ def _middle_layer(layer: EGNNLayer, k: EdgeFactors, dh: Tensor, dx: Tensor, da: 
         matrix.addcmul_(attention[i].unsqueeze(2), k.m_side[i].unsqueeze(1)).mul_(k.s1[i].unsqueeze(2))
         torch.mm(at_sender.view(n_tangents, -1), matrix.view(-1, width), out=dm_sum[i])
         dm_sum[i].addmm_(at_receiver[i], matrix.sum(0))
-        torch.bmm(k.w_a[i].unsqueeze(1), matrix, out=of_input.unsqueeze(1))
-        dm_sum[i].addmm_(dd2[:, i], w_d @ matrix).addmm_(da[:, i], of_input)
+        of_distance, of_input = (scalars @ matrix).unbind(1)
+        dm_sum[i].addmm_(dd2[:, i], of_distance).addmm_(da[:, i], of_input)
     pull = (k.p @ layer.message_out.weight) * k.s1
     dg = (
         torch.einsum("tjh,ijh->tij", at_sender, pull)
         + torch.einsum("ith,ijh->tij", at_receiver, pull)
         + dd2 * (pull @ w_d)
-        + da * (pull * k.w_a).sum(-1)
+        + da * (pull @ w_a)
     )
     radial = dg * k.reach + k.g * k.d_reach * dd2
     link = k.g * k.reach
@@ -149,7 +144,7 @@ def _last_layer(
     atoms: Tensor,
     axes: Tensor,
 ) -> Tensor:
-    receiver, sender, w_d, _ = layer.blocks()
+    receiver, sender, w_d, w_a = layer.blocks()
     rows = torch.arange(len(atoms), device=dx.device)
     # dg = p . z = (W2^T p) . (s1 dP): the matrix goes to the per-edge factor, not to the tangents.
     pull = (k.p @ layer.message_out.weight) * k.s1
@@ -158,7 +153,7 @@ def _last_layer(
     diff = k.diff[atoms]
     dd2 = 2.0 * (d_diff * diff).sum(-1)
     dP = (dh[rows, atoms] @ receiver.T).unsqueeze(1) + dh @ sender.T
-    dP = dP + dd2.unsqueeze(-1) * w_d + da[rows, atoms].unsqueeze(-1) * k.w_a[atoms]
+    dP = dP + dd2.unsqueeze(-1) * w_d + da[rows, atoms].unsqueeze(-1) * w_a
     dg = (dP * pull[atoms]).sum(-1)
     radial = dg * k.reach[atoms] + k.g[atoms] * k.d_reach[atoms] * dd2
     along = torch.gather(diff, 2, axes.view(-1, 1, 1).expand(-1, diff.shape[1], 1)).squeeze(-1)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from tbg_core.contracts.field import Symmetry, VectorField
 from tbg_core.molecule.encoder import AtomEncoder, adapt
 from tbg_egnn.clock import clock, clock_size
-from tbg_egnn.distances import DistanceFeatures
 from tbg_egnn.divergence import velocity_and_divergence
 from tbg_egnn.layer import EGNNLayer
 
@@ -44,8 +43,7 @@ class EGNN(VectorField):
         self.embedding = nn.Linear(n_inputs, config.width)
         self.output_embedding = nn.Linear(config.width, n_inputs)
         step = PAPER_RANGE / config.layers
-        self.distances = DistanceFeatures(config.distance_gaussians)
-        self.layers = nn.ModuleList(EGNNLayer(config.width, step, self.distances.size) for _ in range(config.layers))
+        self.layers = nn.ModuleList(EGNNLayer(config.width, step) for _ in range(config.layers))
 
     @classmethod
     def adapt(cls, config: EGNNConfig, systems: Sequence[System]) -> EGNNConfig:
@@ -62,7 +60,7 @@ class EGNN(VectorField):
 
     def displacement(self, h: Tensor, x: Tensor, edge_mask: Tensor) -> Tensor:
         """x^L - x^0 [B, N, 3] from embedded features h [B, N, H]; pure tensor code, fit for compilation."""
-        a = self.distances((x.unsqueeze(2) - x.unsqueeze(1)).square().sum(-1))
+        a = (x.unsqueeze(2) - x.unsqueeze(1)).square().sum(-1)
         y = x
         for layer in self.layers:
             h, y = layer(h, y, a, edge_mask)
@@ -87,7 +85,7 @@ class EGNN(VectorField):
         layers = list(self.layers)
         for row in range(len(x)):
             n = x.shape[1] if batch.mask is None else int(batch.mask[row].sum())
-            v, div = velocity_and_divergence(layers, self.distances, h[row, :n], x[row, :n])  # type: ignore[arg-type]
+            v, div = velocity_and_divergence(layers, h[row, :n], x[row, :n])  # type: ignore[arg-type]
             velocity[row, :n] = v - v.mean(0, keepdim=True)
             divergence[row] = div
         return velocity, divergence

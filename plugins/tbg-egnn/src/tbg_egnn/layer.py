@@ -16,12 +16,10 @@ class EdgeFactors(NamedTuple):
 
     Shapes: [N, N, H] for ``s1`` (slope of the first activation), ``m_gain`` (e s2', the diagonal part of
     dm/dz), ``m_side`` (e' m2), ``r`` (w_a s2'), ``p`` (dg/dz); [N, N] for ``g`` and ``reach`` = 1/(d + 1);
-    [N, N, 3] for ``diff``. ``w_a`` [N, N, H] is the slope of the first pre-activation in the squared distance at the
-    network's input. z is the pre-activation of the second linear layer of the message.
+    [N, N, 3] for ``diff``. z is the pre-activation of the second linear layer of the message.
     """
 
     s1: Tensor
-    w_a: Tensor
     m_gain: Tensor
     m_side: Tensor
     r: Tensor
@@ -39,13 +37,12 @@ class EGNNLayer(nn.Module):
     Args:
         width: Hidden width H.
         step: Range c of the coordinate update, 15 / L for L layers.
-        inputs: Features A of a distance at the network's input.
     """
 
-    def __init__(self, width: int, step: float, inputs: int = 1) -> None:
+    def __init__(self, width: int, step: float) -> None:
         super().__init__()
         self.width, self.step = width, step
-        self.message_in = nn.Linear(2 * width + 1 + inputs, width)
+        self.message_in = nn.Linear(2 * width + 2, width)
         self.message_out = nn.Linear(width, width)
         self.attention = nn.Linear(width, 1)
         self.coordinate_in = nn.Linear(width, width)
@@ -55,12 +52,12 @@ class EGNNLayer(nn.Module):
         nn.init.xavier_uniform_(self.coordinate_out.weight, gain=0.001)
 
     def blocks(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """First message layer by its inputs: receiver [H, H], sender [H, H], d^2 [H], a [H, A].
+        """First message layer by its inputs: receiver, sender, d^2, a.
 
         Applying the two node blocks before the outer sum costs N instead of N^2 matrix rows.
         """
         weight, H = self.message_in.weight, self.width
-        return weight[:, :H], weight[:, H : 2 * H], weight[:, 2 * H], weight[:, 2 * H + 1 :]
+        return weight[:, :H], weight[:, H : 2 * H], weight[:, 2 * H], weight[:, 2 * H + 1]
 
     def forward(self, h: Tensor, x: Tensor, a: Tensor, edge_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Updates features and coordinates.
@@ -68,7 +65,7 @@ class EGNNLayer(nn.Module):
         Args:
             h: Node features [B, N, H].
             x: Coordinates [B, N, 3].
-            a: Features of the distances at the network's input [B, N, N, A].
+            a: Squared distances at the network's input [B, N, N].
             edge_mask: 1 where a message passes [B or 1, N, N, 1]; zero on the diagonal.
 
         Returns:
@@ -81,7 +78,7 @@ class EGNNLayer(nn.Module):
             F.linear(h, receiver, self.message_in.bias).unsqueeze(2)
             + F.linear(h, sender).unsqueeze(1)
             + d2.unsqueeze(-1) * w_d
-            + F.linear(a, w_a)
+            + a.unsqueeze(-1) * w_a
         )
         m = F.silu(self.message_out(F.silu(m)))
         m = m * torch.sigmoid(self.attention(m)) * edge_mask
@@ -91,11 +88,8 @@ class EGNNLayer(nn.Module):
         h = h + self.node_out(F.silu(self.node_in(torch.cat([h, m.sum(2)], dim=-1))))
         return h, x
 
-    def factors(self, h: Tensor, x: Tensor, a: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor, EdgeFactors]:
-        """Forward pass of one state (h [N, H], x [N, 3], a [N, N, A]) that keeps what derivatives need.
-
-        ``slopes`` [N, N, A] are the derivatives of ``a`` by the squared distance.
-        """
+    def factors(self, h: Tensor, x: Tensor, a: Tensor) -> tuple[Tensor, Tensor, EdgeFactors]:
+        """Forward pass of one state (h [N, H], x [N, 3], a [N, N]) that keeps what derivatives need."""
         receiver, sender, w_d, w_a = self.blocks()
         diff = x.unsqueeze(1) - x.unsqueeze(0)
         d2 = diff.square().sum(-1)
@@ -104,7 +98,7 @@ class EGNNLayer(nn.Module):
             F.linear(h, receiver, self.message_in.bias).unsqueeze(1)
             + F.linear(h, sender).unsqueeze(0)
             + d2.unsqueeze(-1) * w_d
-            + F.linear(a, w_a)
+            + a.unsqueeze(-1) * w_a
         )
         m1, s1 = _silu_and_slope(first)
         m2, s2 = _silu_and_slope(self.message_out(m1))
@@ -128,7 +122,7 @@ class EGNNLayer(nn.Module):
         return (
             h + self.node_out(node),
             x_new,
-            EdgeFactors(s1, F.linear(slopes, w_a), m_gain, m_side, r, p, g, reach, d_reach, diff, node_slope),
+            EdgeFactors(s1, m_gain, m_side, r, p, g, reach, d_reach, diff, node_slope),
         )
 
     def node_tangent(self, k: EdgeFactors, dh: Tensor | None, dm_sum: Tensor) -> Tensor:
