@@ -39,7 +39,7 @@ class QuadratureConfig(ComponentConfig):
         2.0,
         ge=1,
         le=4,
-        description="How much closer to one another the nodes are where the data are: exponent g of (1 - s)^g; 1: not closer.",
+        description="How much closer the nodes lie where the data are: exponent g of (1 - s)^g; 1: no closer.",
     )
     max_rows: int = Field(1024, ge=1, description="States whose divergence is taken at once; bounds the memory (rows).")
 

@@ -33,8 +33,8 @@ class FlowMatchingConfig(ComponentConfig):
     time_beta: float = Field(0.5, gt=0, description="Second shape of the Beta law; above 1 favours the prior.")
     energy: str | dict[str, Any] | None = Field(
         None,
-        description="The energy that the data are samples of, a name or with its options: its forces take noise out of the "
-        "targets near the data. Without one, data alone. Needs sigma = 0.",
+        description="The energy that the data are samples of, a name or with its options: its forces take noise out of "
+        "the targets near the data. Left out: learning from data alone. Needs sigma = 0.",
     )
     temperature_K: float | None = Field(None, gt=0, description="Temperature of the data (K); left out: the energy's.")
     force_reach: float = Field(

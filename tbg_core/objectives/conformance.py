@@ -11,6 +11,7 @@ from typing_extensions import override
 from tbg_core.contracts.energy import ThermodynamicState
 from tbg_core.objectives.config import ReverseKLConfig
 from tbg_core.objectives.reverse_kl import ReverseKL
+from tbg_core.objectives.targets import BoundTargets
 from tbg_core.testing import ObjectiveConformance
 from tbg_core.testing.parts import Harmonic
 
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 STIFFNESS = 10.0
 
 
-class _InABowl(ReverseKL):
-    """Learns from an energy that no plugin is needed for."""
+class _Bowls(BoundTargets):
+    """An energy that no plugin is needed for."""
 
     @override
-    def target(self, system: System) -> Target:
+    def of(self, system: System) -> Target:
         return Harmonic(STIFFNESS).bind(system, ThermodynamicState())
 
 
@@ -35,8 +36,10 @@ class TestReverseKL(ObjectiveConformance):
     """A flow learns a narrow Gaussian from its energy; the data are samples of it, and are not looked at."""
 
     def make(self) -> ReverseKL:
-        """With default options."""
-        return _InABowl(ReverseKLConfig())
+        """With default options, but for the energy."""
+        objective = ReverseKL(ReverseKLConfig())
+        objective.targets = _Bowls("harmonic", None)
+        return objective
 
     def data(self, count: int) -> Tensor:
         """What the model should give a high density to."""

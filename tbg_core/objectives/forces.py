@@ -9,9 +9,9 @@ from torch import Tensor
 
 from tbg_core.contracts.system import MeanFree
 from tbg_core.molecule.graph import neighbour_table, topological_distances
+from tbg_core.objectives.targets import BoundTargets
 
 if TYPE_CHECKING:
-    from tbg_core.contracts.energy import Target
     from tbg_core.contracts.prior import Prior
     from tbg_core.contracts.system import Batch, System
     from tbg_core.registry.references import Reference
@@ -26,33 +26,32 @@ EDGE: Final = 0.4
 
 
 class ForceTargets:
-    """Less noisy targets for the same field: x1 - x0 less a term whose mean is zero for every x_t.
+    """Less noisy targets for the same field: x1 - x0 less a term whose mean is zero at every x_t.
 
-    Given x_t, the draw x0 of the prior has the density p(x0 | x_t) ~ p0(x0) p1(x1), x1 = (x_t - r x0) / t, r = 1 - t,
-    and for any matrix A and function f of bounded support E[A (f grad log p(x0 | x_t) + grad f) | x_t] = 0, by parts. Its
-    gradient holds the forces at the datum, grad log p1 = -grad u. With
+    Near the data, where the widths of bonds are learned, x_t says nothing of where a straight line came from, and most
+    of x1 - x0 is noise. With r = 1 - t and x1 = (x_t - r x0) / t, the draws x0 of the prior that lead to x_t have the
+    density p(x0 | x_t) ~ p0(x0) p1(x1), whose gradient holds the forces at the datum, grad log p1 = -grad u. By parts,
 
-        A = (prior's precision + (r/t)^2 K)^-1,    K the stiffness of bonds and angles,
+        E[A (f grad log p(x0 | x_t) + grad f) | x_t] = 0
 
-    x0 + A grad log p(x0 | x_t) has no noise at all where the energy is harmonic. Near the data, where the widths of bonds
-    are learned, straight lines of flow matching end in any of the prior's directions, and it is all that is left to see.
+    for any matrix A, here the inverse of (precision of the prior) + (r/t)^2 (stiffness of bonds and angles): where the
+    energy is harmonic, x0 + A grad log p(x0 | x_t) has no noise left. Where it is not, 1 / (1 + (r / reach)^4) of the
+    term is taken.
 
-    Where x0 was turned onto x1, it fills the plane of those x0 that are best turned to x_t, which are orthogonal to
-    rotations of x_t; its density has a factor det(tr(M) 1 - M), M = x1^T x0, the size of the orbit, and f = 1 -
-    exp(-gap / (EDGE extent)) takes care of the edge, where another rotation (or a reflection) would turn it as well.
+    If x0 is turned onto x1, the draws that lead to x_t fill the space of those best turned to x_t, orthogonal to its
+    rotations, and the size of their orbits enters p(x0 | x_t) as det(tr(M) 1 - M), M = x1^T x0. The space ends where
+    another rotation or a reflection is as good; f = 1 - exp(-gap / (EDGE extent)) vanishes there. Otherwise f = 1.
 
-    Where the target is not harmonic, a share below 1 of it is subtracted: 1 / (1 + (r / reach)^4). Source of the
-    identity for Gaussian paths: De Bortoli et al., "Target score matching", 2024, arXiv:2402.08667.
+    The identity without rotations: De Bortoli et al., "Target Score Matching", 2024, arXiv:2402.08667.
 
     Args:
-        energy: What the data are samples of.
+        energy: What the data are samples of. If they are biased, targets are slightly wrong; weights stay exact.
         temperature_K: Kelvin; None: that of the energy.
-        reach: r at which half of the noise term is taken.
+        reach: r at which half of the term is taken.
     """
 
     def __init__(self, energy: Reference, temperature_K: float | None, reach: float) -> None:
-        self.energy, self.temperature_K, self.reach = energy, temperature_K, reach
-        self._targets: dict[str, Target] = {}
+        self.targets, self.reach = BoundTargets(energy, temperature_K), reach
         self._stiffness: dict[str, tuple[Tensor, Tensor]] = {}
 
     def noise(
@@ -71,27 +70,19 @@ class ForceTargets:
         """
         noise, r = torch.zeros_like(x0), 1.0 - t.double()
         share = 1.0 / (1.0 + (r / self.reach) ** 4)
-        near = share > 0.01  # noqa: PLR2004 - less gains nothing
+        near = share > 0.01  # less gains nothing
         for i, system in enumerate(batch.systems):
             rows = ((batch.index == i) & near).nonzero()[:, 0]
             if not len(rows):
                 continue
             n = system.space.event_shape[0]
             y0, y1 = x0[rows, :n].double(), x1[rows, :n].double()
-            u, slope = self.target(system).energy_and_grad(y1 * scale)
+            u, slope = self.targets.of(system).energy_and_grad(y1 * scale)
             term = self._term(prior, system, y0, y1, r[rows], slope.to(y1) * scale, float(scale), turned)
             good = torch.isfinite(u) & torch.isfinite(term).flatten(1).all(1)
             term = term * (share[rows] / (1.0 - r[rows])).view(-1, *(1,) * (x0.ndim - 1))
             noise[rows, :n] = term.where(good.view(-1, *(1,) * (x0.ndim - 1)), 0.0).to(noise)
         return noise
-
-    def target(self, system: System) -> Target:
-        """The target of a system, bound once."""
-        if system.key not in self._targets:
-            from tbg_core.loading import load_target
-
-            self._targets[system.key] = load_target(system, self.energy, self.temperature_K)
-        return self._targets[system.key]
 
     def _term(
         self, prior: Prior, system: System, x0: Tensor, x1: Tensor, r: Tensor, slope: Tensor, scale: float, turned: str
@@ -106,9 +97,9 @@ class ForceTargets:
             if turned != "no":
                 m = (x_t / (1.0 - r).view_as(to_data) - to_data * y).transpose(1, 2) @ y
                 values = torch.linalg.eigvalsh(0.5 * (m + m.transpose(1, 2)))
-                sums = torch.stack([values[:, 0] + values[:, 1], values[:, 0] + values[:, 2], values[:, 1] + values[:, 2]])
-                density = density + sums.abs().log().sum(0)
-                gap = values[:, 0] if turned == "reflections" else values[:, 0] + values[:, 1]
+                sums = values.sum(1, keepdim=True) - values  # of any two; ascending, so that the last is the least
+                density = density + sums.abs().log().sum(1)
+                gap = values[:, 0] if turned == "reflections" else sums[:, 2]
                 extent = torch.linalg.eigvalsh(x_t.transpose(1, 2) @ x_t)[:, 0].clamp(min=1e-6).sqrt()
                 edge = 1.0 - torch.exp(-gap / (EDGE * extent))
             (gradient,) = torch.autograd.grad(density.sum(), y, retain_graph=True)
@@ -131,7 +122,8 @@ class ForceTargets:
         blocks = springs[:, :, None, None] * unit.unsqueeze(-1) * unit.unsqueeze(-2)
         stiffness = torch.diag_embed(blocks.sum(2).permute(0, 2, 3, 1)).permute(0, 3, 4, 1, 2) - blocks
         stiffness = stiffness.permute(0, 1, 3, 2, 4).reshape(-1, 3 * n, 3 * n)
-        return precision + to_data.square().view(-1, 1, 1) * stiffness
+        total: Tensor = precision + to_data.square().view(-1, 1, 1) * stiffness
+        return total
 
 
 def _within(v: Tensor, x: Tensor, system: System, turned: str) -> Tensor:
@@ -149,16 +141,15 @@ def _within(v: Tensor, x: Tensor, system: System, turned: str) -> Tensor:
 
 
 def _prior_precision(prior: Prior, system: System, like: Tensor) -> Tensor:
-    """Second derivatives of -log p0 at zero [D, D], with 1 added along translations, which the prior does not know."""
+    """-grad log p0 at unit vectors [D, D], with 1 added along translations, which the prior does not know."""
     with torch.enable_grad():
-        zero = torch.zeros(like.numel(), dtype=like.dtype, device=like.device)
-        hessian = torch.autograd.functional.hessian(
-            lambda z: prior.log_prob(z.view(1, *like.shape), system).sum(), zero
-        )
+        units = torch.eye(like.numel(), dtype=like.dtype, device=like.device).requires_grad_()
+        log_p = prior.log_prob(units.view(-1, *like.shape), system)
+        (gradient,) = torch.autograd.grad(log_p.sum(), units)
     if not isinstance(system.space, MeanFree):
-        return -hessian
+        return -gradient
     shift = torch.eye(3, dtype=like.dtype, device=like.device).repeat(len(like), 1)
-    return shift @ shift.T - hessian
+    return shift @ shift.T - gradient
 
 
 def _springs(system: System, scale: float) -> Tensor:

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from tbg_core.contracts.objective import Objective
 from tbg_core.errors import ConfigError, NumericalError
+from tbg_core.objectives.targets import BoundTargets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from tbg_core.contracts.energy import Target
     from tbg_core.contracts.proposal import Proposal
-    from tbg_core.contracts.system import Batch, System
+    from tbg_core.contracts.system import Batch
     from tbg_core.objectives.config import ReverseKLConfig
     from tbg_core.randomness import SampleKeys
 
@@ -88,7 +89,7 @@ class ReverseKL(Objective):
 
     def __init__(self, config: ReverseKLConfig) -> None:
         self.config = config
-        self._targets: dict[str, Target] = {}
+        self.targets = BoundTargets(config.energy, config.temperature_K)
 
     @override
     def loss(self, proposal: Proposal, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:
@@ -98,18 +99,10 @@ class ReverseKL(Objective):
             rows = (batch.index == i).nonzero()[:, 0]
             if not len(rows):
                 continue
-            terms = reverse_kl(proposal, keys.select(rows), self.target(system), margin=self.config.margin)
+            terms = reverse_kl(proposal, keys.select(rows), self.targets.of(system), margin=self.config.margin)
             total = total + len(rows) * terms.loss
             dims += len(rows) * system.space.dim
         return total / dims
-
-    def target(self, system: System) -> Target:
-        """The target of a system, bound once."""
-        if system.key not in self._targets:
-            from tbg_core.loading import load_target
-
-            self._targets[system.key] = load_target(system, self.config.energy, self.config.temperature_K)
-        return self._targets[system.key]
 
 
 @contextmanager

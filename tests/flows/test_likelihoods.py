@@ -75,6 +75,34 @@ def test_quadrature_agrees_with_augmented_and_states_its_error(toys, backward):
     assert (reference.log_det.abs() > 0.1).any()
 
 
+@pytest.mark.parametrize("backward", [False, True])
+def test_nodes_lie_where_the_divergence_changes_most(toys, backward):
+    """A field that contracts by 1 / (1 - t + 0.02), as flows do onto the widths of bonds, and back."""
+    width = 0.02
+
+    class Narrowing(toys.LinearField):
+        def forward(self, t, x, batch, condition=None):
+            return -x / (1.0 - t.view(-1, 1) + width)
+
+    field, batch = Narrowing(MATRIX, SHIFT), Batch.single(toys.euclidean(3), 4)
+    ends = (1.0, 0.0) if backward else (0.0, 1.0)
+    exact = (3.0 if backward else -3.0) * torch.log(torch.tensor((1.0 + width) / width, dtype=torch.float64))
+    errors = []
+    for grading in (1.0, 2.0):
+        rule = Quadrature(QuadratureConfig(nodes=15, grading=grading))
+        with torch.no_grad():
+            moved = rule.transport(
+                field, toys.dopri5(1e-9), torch.ones(4, 3, dtype=torch.float64), batch, *ends, keys=keys_of(4)
+            )
+        errors.append((moved.log_det - exact).abs().max())
+        assert errors[-1] <= moved.log_det_err.max()
+    assert errors[1] < 0.01 * errors[0]
+
+
+def keys_of(n):
+    return SampleKeys.range(0, "x", 0, n)
+
+
 def test_evaluations_count_velocities_only(toys):
     field, batch = toys.MlpField(2).double(), Batch.single(toys.euclidean(2), 3)
     x, keys = torch.zeros(3, 2, dtype=torch.float64), SampleKeys.range(0, "x", 0, 3)
