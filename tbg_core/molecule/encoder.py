@@ -32,7 +32,8 @@ def adapt(config: _Config, systems: Sequence[System]) -> _Config:
         ConfigError: If such an encoding was chosen for several molecules.
     """
     encodings = [ENCODINGS[config.encoding](_molecule(s)) for s in systems]
-    found: dict[str, Any] = {"seen": tuple(sorted(set(config.seen or ()).union(*(kinds(rows) for rows in encodings))))}
+    seen = set(config.seen or ()).union(*(kinds(_molecule(s), config.encoding) for s in systems))
+    found: dict[str, Any] = {"seen": tuple(sorted(seen))}
     if config.n_features is None:
         found["n_features"] = max(rows.shape[1] for rows in encodings)
     if config.encoding != "element" and any(is_capped(_molecule(s)) for s in systems):
@@ -45,9 +46,18 @@ def adapt(config: _Config, systems: Sequence[System]) -> _Config:
     return config.model_copy(update=found)
 
 
-def kinds(encoding: np.ndarray) -> list[str]:
-    """The numbers of the features that each atom of an encoding [N, F] has, e.g. ``"1-7-24"``."""
-    return ["-".join(str(i) for i in np.flatnonzero(row)) for row in encoding]
+def kinds(molecule: Molecule, encoding: str) -> list[str]:
+    """What each atom is, for what a training showed: the numbers of its features, e.g. ``"1-7-24"``.
+
+    Those of the encoding ``full`` where there is one, for a network that sees elements alone has not seen all molecules
+    there are; atoms of a capped molecule are like those of no other.
+    """
+    try:
+        rows = ENCODINGS["full"](molecule)
+    except UnsupportedSystemError:
+        rows = ENCODINGS[encoding](molecule)
+    capped = f"{molecule.key}-" if is_capped(molecule) else ""
+    return [capped + "-".join(str(i) for i in np.flatnonzero(row)) for row in rows]
 
 
 class AtomEncoder:
@@ -102,7 +112,8 @@ class AtomEncoder:
         """
         if self.config.seen is None:
             return None
-        found = kinds(self.features(system).numpy())
+        self.features(system)  # or it cannot be taken at all
+        found = kinds(_molecule(system), self.config.encoding)
         return sum(kind in self._seen for kind in found) / len(found)
 
     def table(self, batch: Batch, x: Tensor) -> Tensor:

@@ -31,18 +31,26 @@ SERVES: Final = 0.5
 def find_checkpoint(config: RunConfig, system: System) -> Path:
     """The checkpoint that a plugin ships for this model and system: trained on it, or else covering most of it.
 
-    Of several that cover it alike it is the one that was trained on the fewest molecules, the specialist.
+    Of several that cover it alike it is the one whose options differ least from those of the run, and then the one that
+    was trained on the fewest molecules, the specialist.
 
     Raises:
         CheckpointError: If there is none; lists what there is.
     """
     shipped = list(shipped_checkpoints(config))
-    for opened in shipped:
-        if system.key in opened.molecules:
-            return opened.folder
-    shares = [(coverage(config, opened, system) or 0.0, -len(opened.molecules), opened.folder) for opened in shipped]
-    if shares and max(shares)[0] >= SERVES:
-        return max(shares)[-1]
+    asked = get_registry().complete("proposal", proposal_reference(config))
+    trained = [opened for opened in shipped if system.key in opened.molecules]
+    ranks = {
+        opened.folder: (
+            coverage(config, opened, system) or 0.0,
+            -_differences(asked, opened.model),
+            -len(opened.molecules),
+        )
+        for opened in trained or shipped
+    }
+    best = max(ranks, key=ranks.__getitem__, default=None)
+    if best is not None and ranks[best][0] >= SERVES:
+        return best
     names = list(dict.fromkeys(entry["name"] for opened in shipped for entry in opened.manifest.get("systems", [])))
     known = f" Shipped for {config.model_label}: {listed(names)}." if names else ""
     serving = models_that_serve(config, system)
@@ -51,6 +59,18 @@ def find_checkpoint(config: RunConfig, system: System) -> Path:
         f"no checkpoint of {config.model_label} covers {system.name}.{known}",
         fix=f"{instead} --from-scratch to simulate and train one first, or give --checkpoint DIR.",
     )
+
+
+def _differences(asked: dict[str, Any], have: dict[str, Any]) -> int:
+    """Options that are not as asked, in all parts; those that training finds out are asked for by nobody."""
+    count = 0
+    for option, value in asked.items():
+        if isinstance(value, dict):
+            other = have.get(option)
+            count += _differences(value, other if isinstance(other, dict) else {})
+        elif value is not None and option in have:
+            count += value != have[option]
+    return count
 
 
 def models_that_serve(config: RunConfig, system: System) -> list[str]:

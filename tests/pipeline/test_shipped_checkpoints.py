@@ -43,6 +43,29 @@ def test_of_several_checkpoints_the_one_that_knows_most_is_taken_or_the_speciali
     assert find_checkpoint(config, build_system(config)).name == folder
 
 
+@pytest.mark.parametrize("system", ["GF", SPLITS["train"][0]])
+@pytest.mark.parametrize(
+    ("options", "folder"),
+    [
+        ({}, "dipeptides"),
+        ({"encoding": "backbone"}, "dipeptides-backbone"),
+        ({"encoding": "element"}, "dipeptides-element"),
+    ],
+)
+def test_of_several_that_know_it_alike_the_one_like_the_run_is_taken(options, folder, system):
+    config = resolve(make_config({"system": system, "model": {"name": "egnn", **options}}), needs=("system", "model"))
+    assert find_checkpoint(config, build_system(config)).name == folder
+
+
+@pytest.mark.parametrize("system", ["GGG", "ACE-PRO-NME"])
+def test_a_network_that_sees_elements_alone_has_not_seen_all_molecules(system):
+    config = resolve(
+        make_config({"system": system, "model": {"name": "egnn", "encoding": "element"}}), needs=("system",)
+    )
+    with pytest.raises(CheckpointError, match=f"no checkpoint of egnn covers {system}"):
+        find_checkpoint(config, build_system(config))
+
+
 @pytest.mark.parametrize(
     ("model", "system", "fix"),
     [
