@@ -35,11 +35,12 @@ class QuadratureConfig(ComponentConfig):
         description="Divergences taken along each path: nodes of the Gauss-Kronrod pair (7, 15), (10, 21), (15, 31) or "
         "(31, 63).",
     )
-    grading: float = Field(
-        2.0,
+    grading: float | None = Field(
+        None,
         ge=1,
         le=4,
-        description="How much closer the nodes lie where the data are: exponent g of (1 - s)^g; 1: no closer.",
+        description="How much closer the nodes lie where the data are: exponent g of (1 - s)^g. Left out: 2 for molecules, "
+        "whose bonds are narrow, and 1, no closer, elsewhere.",
     )
     max_rows: int = Field(1024, ge=1, description="States whose divergence is taken at once; bounds the memory (rows).")
 

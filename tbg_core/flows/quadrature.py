@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from tbg_core.contracts.integrator import Status
 from tbg_core.contracts.likelihood import LikelihoodRule, Transport
+from tbg_core.contracts.system import MeanFree
 from tbg_core.flows.kronrod import gauss_kronrod
 from tbg_core.flows.rates import finish, velocity_rate
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from tbg_core.contracts.system import Batch
     from tbg_core.flows.config import QuadratureConfig
     from tbg_core.randomness import SampleKeys
+
+
+MOLECULES: Final = 2.0
+"""Default grading for molecules; nothing else has widths as different as those of bonds and torsions."""
 
 
 class Quadrature(LikelihoodRule):
@@ -38,9 +43,9 @@ class Quadrature(LikelihoodRule):
     What no such difference shows is the error of the path itself, which the integrator's tolerance
     governs; :func:`tbg_core.flows.audit.audit` measures both.
 
-    The rule is not applied to t but to s, t = T - (T - t0)(1 - s)^g at the end T where the data are: there the density
-    narrows to the widths of bonds, and the divergence rises and falls again within the last tenth of the time. With
-    g = 2 nodes are spread by the law Beta(1, 1/2) that flow matching draws its times from.
+    For molecules it is not applied to t but to s, t = T - (T - t0)(1 - s)^g at the end T where the data are: there the
+    density narrows to the widths of bonds, and the divergence rises and falls again within the last tenth of the time.
+    With g = 2 nodes are spread by the law Beta(1, 1/2) that flow matching draws its times from.
     """
 
     def __init__(self, config: QuadratureConfig) -> None:
@@ -61,7 +66,7 @@ class Quadrature(LikelihoodRule):
     ) -> Transport:
         solution = integrator.integrate(velocity_rate(field, batch, condition), x, t0, t1)
         rule = gauss_kronrod((self.config.nodes - 1) // 2)
-        times, slopes = self._graded(0.5 * (rule.nodes + 1.0), t0, t1)
+        times, slopes = self._graded(0.5 * (rule.nodes + 1.0), t0, t1, batch)
         states = torch.stack([solution.path(float(t)) for t in times], dim=1)  # [B, K, *event]
         pair = np.stack([rule.weights, rule.gauss_weights])
         weights = torch.tensor(0.5 * slopes * pair, device=x.device)
@@ -79,9 +84,11 @@ class Quadrature(LikelihoodRule):
             integrals = integrals.index_copy(0, rows, values)
         return finish(solution, integrals[:, 0], (integrals[:, 0] - integrals[:, 1]).abs())
 
-    def _graded(self, s: np.ndarray, t0: float, t1: float) -> tuple[np.ndarray, np.ndarray]:
+    def _graded(self, s: np.ndarray, t0: float, t1: float, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Times t(s) from t0 to t1 for s from 0 to 1, closest to one another at the later end, and dt/ds."""
         g = self.config.grading
+        if g is None:
+            g = MOLECULES if isinstance(batch.systems[0].space, MeanFree) else 1.0
         if t1 < t0:
             return t0 + (t1 - t0) * s**g, (t1 - t0) * g * s ** (g - 1.0)
         return t1 + (t0 - t1) * (1.0 - s) ** g, (t1 - t0) * g * (1.0 - s) ** (g - 1.0)

@@ -104,8 +104,7 @@ def test_without_the_orbit_or_the_edge_it_would_have_one(monkeypatch):
         patched.setattr(forces, "EDGE", 1e-9)
         noise, x_t, _ = noise_of(targets(CHAIN), CHAIN, 20_000, "reflections", 0.02)
         assert largest_deviation(noise, x_t) > 6
-    noise, x_t, _ = noise_of(targets(CHAIN), CHAIN, 20_000, "rotations", 0.02)
-    x0, x1, t, _ = draw(CHAIN, 20_000, "rotations", 0.02)
+    x0, x1, t, x_t = draw(CHAIN, 20_000, "rotations", 0.02)
     prior = HarmonicPrior(HarmonicPriorConfig())
     unturned = targets(CHAIN).noise(prior, Batch.single(CHAIN, len(x0)), x0, x1, t, SCALE_NM, turned="no")
     assert largest_deviation(unturned, x_t) > 6

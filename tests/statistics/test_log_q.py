@@ -71,7 +71,7 @@ def test_the_error_that_quadrature_estimates_is_not_too_small(log_q, exact, node
     found = log_q(TIGHT, {"name": "quadrature", "nodes": nodes})
     error = np.abs(found.log_q.numpy() - exact)
     assert (found.log_q_err.numpy() >= error).mean() > 0.9
-    assert np.median(found.log_q_err.numpy()) < 0.04  # and of use
+    assert np.median(found.log_q_err.numpy()) < 0.02  # and of use
 
 
 @pytest.mark.parametrize("likelihood", ["augmented", "quadrature"])
