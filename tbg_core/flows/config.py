@@ -39,8 +39,8 @@ class QuadratureConfig(ComponentConfig):
         None,
         ge=1,
         le=4,
-        description="How much closer the nodes lie where the data are: exponent g of (1 - s)^g. Left out: 2 for molecules, "
-        "whose bonds are narrow, and 1, no closer, elsewhere.",
+        description="How much closer the nodes lie where the data are: exponent g of (1 - s)^g. Left out: 2 for "
+        "molecules, whose bonds are narrow, and 1, no closer, elsewhere.",
     )
     max_rows: int = Field(1024, ge=1, description="States whose divergence is taken at once; bounds the memory (rows).")
 
