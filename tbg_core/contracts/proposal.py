@@ -200,3 +200,7 @@ class Proposal(nn.Module, ABC):
         A model that carries over to systems that it was not trained on says so here; None: it cannot say.
         """
         return None
+
+    def training_warning(self, systems: Sequence[System]) -> str:
+        """What is likely to go wrong in training on these systems, for the user to read; empty if nothing is known."""
+        return ""

@@ -96,6 +96,23 @@ class FlowProposal(Proposal):
         classes: Tensor = torch.unique(pairs, dim=0, return_inverse=True)[1]
         return classes
 
+    @override
+    def training_warning(self, systems: Sequence[System]) -> str:
+        """Says so where the prior fixes labels of atoms that the field exchanges.
+
+        The field carries a symmetrised prior to symmetrised data: which of the atoms that it sees alike becomes which
+        is left to chance, and cannot be chosen afterwards in a density that is not symmetric.
+        """
+        for system in systems:
+            seen, kept = (torch.unique(c).numel() for c in (self.field.atom_classes(system), self.atom_classes(system)))
+            if self.field.symmetry.permutation and seen < kept:
+                return (
+                    f"warning: the field tells {seen} kinds of atoms of {system.name} apart, and the prior {kept}: the "
+                    "field will exchange atoms whose labels the prior fixes, and samples will have wrong bonds. "
+                    "Use -s prior.name=mean-free-gaussian, which fixes none, or a finer encoding."
+                )
+        return ""
+
     def prepare_training(self, states: Tensor) -> None:
         """Sets the length scale, unless the config names one: see :class:`FlowConfig`.
 

@@ -15,14 +15,15 @@ class FlowMatchingConfig(ComponentConfig):
     sigma: float = Field(
         0.0, ge=0, description="Standard deviation of the noise on x_t (length scales); the paper takes 0.01."
     )
-    coupling: Literal["auto", "independent", "kabsch"] = Field(
+    coupling: Literal["auto", "independent", "kabsch", "equivariant"] = Field(
         "auto",
-        description="How prior draws and data are paired: as drawn (independent, the paper's way), or each prior draw "
-        "rotated onto its datum (kabsch). auto: kabsch where field and prior commute with rotations.",
+        description="How prior draws and data are paired: as drawn (independent, the paper's way), each prior draw "
+        "rotated onto its datum (kabsch), or its atoms that flow and prior see alike exchanged too (equivariant). "
+        "auto: kabsch where field and prior commute with rotations.",
     )
     align_reflections: bool | None = Field(
         None,
-        description="Let the Kabsch coupling use reflections too; left out: if field and prior commute with them.",
+        description="Let the alignment use reflections too; left out: if field and prior commute with them.",
     )
     time_law: Literal["uniform", "stratified", "beta"] = Field(
         "beta",
@@ -45,6 +46,8 @@ class FlowMatchingConfig(ComponentConfig):
     def _straight(self) -> FlowMatchingConfig:
         if self.energy is not None and self.sigma > 0:
             raise ValueError("forces sharpen targets of straight paths alone: set sigma to 0, or leave out the energy.")
+        if self.energy is not None and self.coupling == "equivariant":
+            raise ValueError("forces know no exchanges of atoms: set coupling to kabsch, or leave out the energy.")
         return self
 
 

@@ -13,14 +13,14 @@ from tbg_core.contracts.objective import Objective
 from tbg_core.contracts.system import MeanFree
 from tbg_core.errors import ConfigError
 from tbg_core.flows.proposal import FlowProposal
-from tbg_core.objectives.coupling import align
+from tbg_core.objectives.coupling import align, align_alike
 from tbg_core.objectives.forces import ForceTargets
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tbg_core.contracts.proposal import Proposal
-    from tbg_core.contracts.system import Batch
+    from tbg_core.contracts.system import Batch, System
     from tbg_core.objectives.config import FlowMatchingConfig
     from tbg_core.randomness import SampleKeys
 
@@ -41,6 +41,7 @@ class FlowMatching(Objective):
     def __init__(self, config: FlowMatchingConfig) -> None:
         self.config = config
         self.forces: ForceTargets | None = None
+        self._alike: dict[str, list[Tensor]] = {}
         if config.energy is not None:
             self.forces = ForceTargets(config.energy, config.temperature_K, config.force_reach)
 
@@ -73,7 +74,10 @@ class FlowMatching(Objective):
         eps = torch.randn(x.shape, generator=noise, device=x.device, dtype=flow.dtype)
         eps = batch.centre(eps) if molecules else batch.systems[0].space.project(eps)
         turned = self._turned(flow, batch)
-        if turned != "no":
+        if turned != "no" and self.config.coupling == "equivariant":
+            sets = [self._alike_atoms(flow, system) for system in batch.systems]
+            x0 = align_alike(x0, x1, [sets[i] for i in batch.index.tolist()], reflections=turned == "reflections")
+        elif turned != "no":
             x0 = align(x0, x1, reflections=turned == "reflections")
         t = self._times(len(x), np.random.default_rng(list(digest[8:]))).to(x1)
         along = t.view(-1, *(1,) * (x.ndim - 1))
@@ -94,20 +98,28 @@ class FlowMatching(Objective):
             t = rng.random(count)
         return torch.from_numpy(t)
 
+    def _alike_atoms(self, flow: FlowProposal, system: System) -> list[Tensor]:
+        """Sets of two atoms or more that neither field nor prior tells apart: their indices."""
+        if system.key not in self._alike:
+            classes = flow.atom_classes(system).cpu()
+            sets = [(classes == c).nonzero()[:, 0] for c in classes.unique()]
+            self._alike[system.key] = [members for members in sets if len(members) > 1]
+        return self._alike[system.key]
+
     def _turned(self, flow: FlowProposal, batch: Batch) -> Literal["no", "rotations", "reflections"]:
         """How prior draws are turned onto the data.
 
-        Turning x0 by a rotation that depends on x1 leaves the prior's law alone only on average over the orientations
-        of the data, an average that an equivariant flow makes by itself and others do not.
+        Turning x0 by a rotation (or exchanging atoms) that depends on x1 leaves the prior's law alone only on average
+        over the orientations of the data, an average that an equivariant flow makes by itself and others do not.
 
         Raises:
             ConfigError: If alignment was asked for and the flow lacks the symmetry.
         """
         symmetry, coupling = flow.symmetry, self.config.coupling
         possible = symmetry.group != "none" and isinstance(batch.systems[0].space, MeanFree)
-        if coupling == "kabsch" and not possible:
+        if coupling in ("kabsch", "equivariant") and not possible:
             raise ConfigError(
-                "The Kabsch coupling needs molecules and a field and prior that commute with rotations.",
+                f"The coupling {coupling} needs molecules and a field and prior that commute with rotations.",
                 fix="Set coupling to independent.",
             )
         aligns = possible and coupling != "independent"

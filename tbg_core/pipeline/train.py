@@ -85,6 +85,8 @@ def train(
             proposal = build_proposal(start.model, config)
             start.load_into(proposal)
             model |= proposal.extend_constants(training.systems, [f.drawn(_EXTENDING) for f in training.frames])
+        if warning := proposal.training_warning(training.systems):
+            progress.say(warning)
         trainer = Trainer(settings, config.seed, out, device, devices)
         # The loop may compile or move the model; the checkpoint is written from a clean copy.
         clean = copy.deepcopy(proposal)

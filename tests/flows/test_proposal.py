@@ -15,8 +15,9 @@ from tbg_core.flows.config import AugmentedConfig, FlowConfig, HutchinsonConfig,
 from tbg_core.flows.hutchinson import Hutchinson
 from tbg_core.flows.proposal import FlowProposal
 from tbg_core.flows.quadrature import Quadrature
-from tbg_core.priors.config import GaussianConfig, MeanFreeGaussianConfig
+from tbg_core.priors.config import GaussianConfig, HarmonicPriorConfig, MeanFreeGaussianConfig
 from tbg_core.priors.gaussian import Gaussian, MeanFreeGaussian
+from tbg_core.priors.harmonic import HarmonicPrior
 from tbg_core.randomness import SampleKeys
 from tbg_core.testing.parts import labels
 
@@ -131,6 +132,19 @@ def test_symmetry_is_the_weaker_of_prior_and_field(toys):
     assert not proposal.symmetry.reflection
     assert proposal.atom_classes(toys.atoms(4)).tolist() == [0, 1, 2, 3]
     assert toys.flow(toys.MlpField(2), AUGMENTED).symmetry.group == "none"
+
+
+def test_a_prior_that_fixes_labels_of_atoms_that_the_field_exchanges_is_warned_of(toys):
+    class Chain(type(toys.atoms(4))):
+        bonds = ((0, 1), (1, 2), (2, 3))
+
+    proposal, system = toys.flow(toys.PairField(), AUGMENTED), Chain("chain", toys.atoms(4).space)
+    assert proposal.training_warning([system]) == ""
+    proposal.prior = HarmonicPrior(HarmonicPriorConfig())
+    warning = proposal.training_warning([system])
+    assert "2 kinds of atoms" in warning
+    assert "the prior 4" in warning
+    assert "prior.name=mean-free-gaussian" in warning
 
 
 def test_length_scale_is_set_from_data_kept_in_float64_and_saved(toys):

@@ -224,6 +224,35 @@ def test_kabsch_shortens_the_paths_and_keeps_the_prior(reflections):
     torch.testing.assert_close(gram[0], gram[1], rtol=1e-7, atol=1e-7)
 
 
+class Twins(Still):
+    """Sees two kinds of atoms."""
+
+    def atom_classes(self, system):
+        return torch.tensor([0, 0, *[1] * (system.space.event_shape[0] - 2)])
+
+
+def test_the_equivariant_coupling_exchanges_what_flow_and_prior_see_alike():
+    n, system = 300, Toy("m", MeanFree(6))
+    x, batch = normal(n, (6, 3)), Batch.single(system, n)
+    losses = {
+        coupling: matching(coupling=coupling, sigma=0.0).loss(flow(Twins()), x, batch, keys(n)).item()
+        for coupling in ("independent", "kabsch", "equivariant")
+    }
+    assert losses["equivariant"] < 0.8 * losses["kabsch"] < 0.7 * losses["independent"]
+    # A field that tells all atoms apart exchanges nothing.
+    alone = [matching(coupling=c, sigma=0.0).loss(flow(Still()), x, batch, keys(n)) for c in ("kabsch", "equivariant")]
+    torch.testing.assert_close(*alone)
+    # Of a chain with springs the prior tells the ends from the middle, and each end from the other.
+    chain = Chain("c", MeanFree(4))
+    x, batch = normal(n, (4, 3)), Batch.single(chain, n)
+    found = []
+    for coupling in ("kabsch", "equivariant"):
+        proposal = flow(Twins())
+        proposal.prior = HarmonicPrior(HarmonicPriorConfig())
+        found.append(matching(coupling=coupling, sigma=0.0).loss(proposal, x, batch, keys(n)))
+    torch.testing.assert_close(*found)
+
+
 @pytest.mark.parametrize(
     ("law", "mean"), [({"time_law": "beta", "time_alpha": 3.0, "time_beta": 1.0}, 0.75), ({}, 0.5)]
 )
@@ -256,6 +285,8 @@ def test_couplings_that_break_a_symmetry_are_refused():
     with pytest.raises(ConfigError, match="Chiral tells mirror images apart"):
         matching(coupling="kabsch", align_reflections=True).loss(flow(Chiral()), x, batch, keys(2))
     plane = Batch.single(Toy("e", Euclidean(2)), 2)
+    with pytest.raises(ConfigError, match="equivariant needs molecules"):
+        matching(coupling="equivariant").loss(flow(Plain()), x, batch, keys(2))
     with pytest.raises(ConfigError, match="needs molecules"):
         kabsch.loss(flow(Optimal(), d=2), normal(2, (2,)), plane, keys(2))
 

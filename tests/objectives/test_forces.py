@@ -176,3 +176,5 @@ def test_gaussian_data_in_euclidean_space_leave_a_target_without_noise_of_their_
 def test_noisy_paths_are_refused():
     with pytest.raises(ValidationError, match="set sigma to 0"):
         FlowMatchingConfig(energy="openmm", sigma=0.01)
+    with pytest.raises(ValidationError, match="set coupling to kabsch"):
+        FlowMatchingConfig(energy="openmm", coupling="equivariant")
