@@ -13,7 +13,7 @@ from tbg_core.contracts.integrator import Status
 from tbg_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from torch import Tensor
@@ -82,6 +82,19 @@ class Proposal(nn.Module, ABC):
     @abstractmethod
     def sample_with_log_prob(self, keys: SampleKeys, system: System, condition: Tensor | None = None) -> Draws:
         """Draws one state per key; sample i depends on ``keys.index[i]`` alone."""
+
+    def sample_where(self, keys: SampleKeys, system: System, wanted: Callable[[Tensor], Tensor]) -> Draws:
+        """Draws as :meth:`sample_with_log_prob`, of which only some need a density.
+
+        The default computes all. A proposal whose density is dear once a state is known overrides it.
+
+        Args:
+            keys: One for each state.
+            system: What is drawn.
+            wanted: Tells of states [b, *event] for which of them log q is needed, bool [b]. The others may have
+                log q = nan and the status OK.
+        """
+        return self.sample_with_log_prob(keys, system)
 
     @abstractmethod
     def log_prob(self, x: Tensor, system: System, condition: Tensor | None = None) -> Draws:

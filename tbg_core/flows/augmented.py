@@ -11,7 +11,7 @@ from tbg_core.contracts.likelihood import LikelihoodRule, Transport
 from tbg_core.flows.rates import finish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -45,6 +45,7 @@ class Augmented(LikelihoodRule):
         *,
         keys: SampleKeys,
         condition: Tensor | None = None,
+        wanted: Callable[[Tensor], Tensor] | None = None,
     ) -> Transport:
         def rhs(t: Tensor, x: Tensor, rows: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
             c = None if condition is None else condition[rows]

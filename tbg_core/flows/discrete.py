@@ -13,6 +13,8 @@ from tbg_core.errors import ConfigError
 from tbg_core.flows.rates import finish, velocity_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from tbg_core.contracts.field import VectorField
@@ -52,6 +54,7 @@ class Discrete(LikelihoodRule):
         *,
         keys: SampleKeys,
         condition: Tensor | None = None,
+        wanted: Callable[[Tensor], Tensor] | None = None,
     ) -> Transport:
         if integrator.adaptive:
             raise ConfigError(

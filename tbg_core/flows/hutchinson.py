@@ -13,7 +13,7 @@ from tbg_core.flows.divergence import quadratic_forms
 from tbg_core.flows.rates import finish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -50,6 +50,7 @@ class Hutchinson(LikelihoodRule):
         *,
         keys: SampleKeys,
         condition: Tensor | None = None,
+        wanted: Callable[[Tensor], Tensor] | None = None,
     ) -> Transport:
         count = self.config.probes
         coins = keys.child("hutchinson").uniform((count, *x.shape[1:]))

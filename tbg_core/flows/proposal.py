@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -20,7 +21,7 @@ from tbg_core.flows.quadrature import Quadrature
 from tbg_core.randomness import SampleKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
@@ -145,9 +146,22 @@ class FlowProposal(Proposal):
 
     @override
     def sample_with_log_prob(self, keys: SampleKeys, system: System, condition: Tensor | None = None) -> Draws:
+        return self._sample(keys, system, condition, None)
+
+    @override
+    def sample_where(self, keys: SampleKeys, system: System, wanted: Callable[[Tensor], Tensor]) -> Draws:
+        return self._sample(keys, system, None, wanted)
+
+    def _sample(
+        self, keys: SampleKeys, system: System, condition: Tensor | None, wanted: Callable[[Tensor], Tensor] | None
+    ) -> Draws:
         z = self.prior.sample(keys.child("prior"), system).to(self.length_scale.device, self.dtype)
-        moved = self.from_latent(z, system, condition, keys=keys)
-        return self._draws(moved.x, self.prior.log_prob(z, system) - moved.log_det, moved)
+        moved = self.from_latent(z, system, condition, keys=keys, wanted=wanted)
+        draws = self._draws(moved.x, self.prior.log_prob(z, system) - moved.log_det, moved)
+        if wanted is None:
+            return draws
+        left_out = (moved.status == Status.OK) & moved.log_det.isnan()
+        return replace(draws, status=draws.status.masked_fill(left_out, int(Status.OK)))
 
     @override
     def log_prob(self, x: Tensor, system: System, condition: Tensor | None = None) -> Draws:
@@ -184,13 +198,22 @@ class FlowProposal(Proposal):
         condition: Tensor | None = None,
         *,
         keys: SampleKeys | None = None,
+        wanted: Callable[[Tensor], Tensor] | None = None,
     ) -> Transport:
-        """States x [B, *event] (nm for molecules) of latent z, with log|det dx/dz|; see :meth:`to_latent`."""
+        """States x [B, *event] (nm for molecules) of latent z, with log|det dx/dz|; see :meth:`to_latent`.
+
+        ``wanted`` tells which x need the determinant; see :class:`~tbg_core.contracts.likelihood.LikelihoodRule`.
+        """
         scale = self.scale_for(system)
+
+        def states(y: Tensor) -> Tensor:
+            return system.space.project(y.double()) * scale
+
         y = system.space.project(z).to(self.dtype)
         shift = system.space.dim * scale.log()
-        moved = self._move(y, system, 0.0, self.t_end, condition=condition, keys=keys, shift=shift)
-        x = system.space.project(moved.x.double()) * scale
+        needed = None if wanted is None else lambda y: wanted(states(y))
+        moved = self._move(y, system, 0.0, self.t_end, condition=condition, keys=keys, shift=shift, wanted=needed)
+        x = states(moved.x)
         return Transport(x, moved.log_det, moved.log_det_err, moved.status, moved.evaluations)
 
     @override
@@ -238,6 +261,7 @@ class FlowProposal(Proposal):
         condition: Tensor | None,
         keys: SampleKeys | None,
         shift: Tensor,
+        wanted: Callable[[Tensor], Tensor] | None = None,
     ) -> Transport:
         batch = Batch.single(system, len(x), x.device)
         if keys is None:
@@ -245,7 +269,15 @@ class FlowProposal(Proposal):
         if condition is not None:
             condition = condition.to(x)
         moved = self.likelihood.transport(
-            self.field, self.integrator, x, batch, t0, t1, keys=keys.child("likelihood"), condition=condition
+            self.field,
+            self.integrator,
+            x,
+            batch,
+            t0,
+            t1,
+            keys=keys.child("likelihood"),
+            condition=condition,
+            wanted=wanted,
         )
         return Transport(moved.x, moved.log_det + shift, moved.log_det_err, moved.status, moved.evaluations)
 

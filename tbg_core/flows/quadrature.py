@@ -15,6 +15,8 @@ from tbg_core.flows.kronrod import gauss_kronrod
 from tbg_core.flows.rates import finish, velocity_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from tbg_core.contracts.field import VectorField
@@ -63,6 +65,7 @@ class Quadrature(LikelihoodRule):
         *,
         keys: SampleKeys,
         condition: Tensor | None = None,
+        wanted: Callable[[Tensor], Tensor] | None = None,
     ) -> Transport:
         solution = integrator.integrate(velocity_rate(field, batch, condition), x, t0, t1)
         rule = gauss_kronrod((self.config.nodes - 1) // 2)
@@ -74,6 +77,8 @@ class Quadrature(LikelihoodRule):
 
         nodes = torch.as_tensor(times, dtype=x.dtype, device=x.device)
         good = (solution.status == Status.OK).nonzero()[:, 0]
+        if wanted is not None:
+            good = good[wanted(solution.x[good]).to(good.device)]
         for rows in torch.split(good, max(1, self.config.max_rows // len(nodes))):
             at = rows.repeat_interleave(len(nodes))
             c = None if condition is None else condition[at]
@@ -82,7 +87,8 @@ class Quadrature(LikelihoodRule):
             )
             values = divergence.double().view(len(rows), len(nodes)) @ weights.T
             integrals = integrals.index_copy(0, rows, values)
-        return finish(solution, integrals[:, 0], (integrals[:, 0] - integrals[:, 1]).abs())
+        counted = torch.zeros(len(x), dtype=torch.bool, device=x.device).index_fill(0, good, True)  # noqa: FBT003 - value
+        return finish(solution, integrals[:, 0], (integrals[:, 0] - integrals[:, 1]).abs(), counted)
 
     def _graded(self, s: np.ndarray, t0: float, t1: float, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Times t(s) from t0 to t1 for s from 0 to 1, closest to one another at the later end, and dt/ds."""

@@ -28,10 +28,12 @@ def velocity_rate(field: VectorField, batch: Batch, condition: Tensor | None) ->
     return rhs
 
 
-def finish(solution: Solution, log_det: Tensor, log_det_err: Tensor) -> Transport:
-    """Gives failed samples log_det = nan and flags those whose log_det is not finite."""
+def finish(solution: Solution, log_det: Tensor, log_det_err: Tensor, wanted: Tensor | None = None) -> Transport:
+    """Gives failed samples log_det = nan and flags those whose log_det is not finite, if it was ``wanted`` [B]."""
     failed = solution.status != Status.OK
     nonfinite = ~(torch.isfinite(log_det) & torch.isfinite(solution.x).flatten(1).all(dim=1))
+    if wanted is not None:
+        nonfinite = nonfinite & wanted
     status = torch.where(nonfinite & ~failed, int(Status.NONFINITE), solution.status)
     bad = status != Status.OK
     return Transport(

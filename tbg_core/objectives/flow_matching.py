@@ -102,7 +102,7 @@ class FlowMatching(Objective):
         """Sets of two atoms or more that neither field nor prior tells apart: their indices."""
         if system.key not in self._alike:
             classes = flow.atom_classes(system).cpu()
-            sets = [(classes == c).nonzero()[:, 0] for c in classes.unique()]
+            sets = [(classes == c).nonzero()[:, 0] for c in torch.unique(classes)]
             self._alike[system.key] = [members for members in sets if len(members) > 1]
         return self._alike[system.key]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,10 @@ from tbg_core.molecule import Molecule
 from tbg_core.molecule.domain import CanonicalDomain
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from tbg_core.contracts.energy import Target
-    from tbg_core.contracts.proposal import Draws, Proposal
+    from tbg_core.contracts.proposal import Proposal
     from tbg_core.randomness import SampleKeys
     from tbg_core.samplers.config import ImportanceSamplerConfig
 
@@ -34,15 +37,20 @@ class ImportanceSampler(Sampler):
 
     @torch.no_grad()
     def sample_block(self, proposal: Proposal, target: Target, keys: SampleKeys) -> Ensemble:
-        """See :class:`~tbg_core.contracts.sampler.Sampler`; the energy is evaluated for valid samples only."""
-        draws = proposal.sample_with_log_prob(keys, target.system)
-        # The stored single-precision positions are the sample: the energy is that of what is on disk.
-        x = draws.x.cpu().to(torch.float32).numpy()
-        log_q = draws.log_q.cpu().numpy().astype(np.float64)
-        status = _status(draws)
-        mirrored = None
+        """See :class:`~tbg_core.contracts.sampler.Sampler`; density and energy are evaluated for valid samples only."""
+        domain = None
         if isinstance(target.system, Molecule) and not proposal.folds:
             domain = self._domain(proposal, target.system)
+            draws = proposal.sample_where(keys, target.system, partial(_can_be_folded, domain))
+        else:
+            draws = proposal.sample_with_log_prob(keys, target.system)
+        x = _stored(draws.x)
+        log_q = draws.log_q.cpu().numpy().astype(np.float64)
+        status = np.full(len(x), int(Validity.OK), dtype=np.int64)
+        status[draws.status.cpu().numpy() != Status.OK] = Validity.INTEGRATION_FAILED
+        status[(status == Validity.OK) & ~np.isfinite(x).all(axis=tuple(range(1, x.ndim)))] = Validity.NONFINITE_DENSITY
+        mirrored = None
+        if domain is not None:
             good = status == Validity.OK
             folded = domain.fold(x[good])
             x[good] = folded.x.astype(np.float32)
@@ -50,6 +58,7 @@ class ImportanceSampler(Sampler):
             mirrored = np.zeros(len(x), dtype=bool)
             mirrored[good] = folded.mirrored
             log_q = log_q + domain.log_orbit
+        status[(status == Validity.OK) & ~np.isfinite(log_q)] = Validity.NONFINITE_DENSITY
         u = np.full(len(x), np.nan)
         good = status == Validity.OK
         if good.any():
@@ -75,9 +84,11 @@ class ImportanceSampler(Sampler):
         return self._domains[molecule.key]
 
 
-def _status(draws: Draws) -> np.ndarray:
-    status = np.full(len(draws.x), int(Validity.OK), dtype=np.int64)
-    status[draws.status.cpu().numpy() != Status.OK] = Validity.INTEGRATION_FAILED
-    finite = np.isfinite(draws.log_q.cpu().numpy()) & torch.isfinite(draws.x.cpu()).flatten(1).all(1).numpy()
-    status[(status == Validity.OK) & ~finite] = Validity.NONFINITE_DENSITY
-    return status
+def _stored(x: Tensor) -> np.ndarray:
+    """States in the single precision in which they are stored: the energy is that of what is on disk."""
+    return x.cpu().to(torch.float32).numpy()
+
+
+def _can_be_folded(domain: CanonicalDomain, x: Tensor) -> Tensor:
+    """Which states [B] have an image in the domain."""
+    return torch.from_numpy(domain.fold(_stored(x)).valid)

@@ -131,6 +131,19 @@ class LikelihoodConformance(ABC):
             alone = rule.transport(field, _SOLVER, x[i : i + 1], Batch.single(system, 1), 0.0, 1.0, keys=own)
             assert (alone.log_det[0] - together.log_det[i]).abs() < 1e-10
 
+    def test_rows_that_are_wanted_keep_their_numbers(self) -> None:
+        """Where the volume of some rows only is wanted, theirs is the same; all rows move, and none is flagged."""
+        system, field, rule = plane(3), CurvedField(3).double(), self.make()
+        x, keys = self._states(6, system), SampleKeys.range(5, "rows", 0, 6)
+        batch = Batch.single(system, 6)
+        whole = rule.transport(field, _SOLVER, x, batch, 0.0, 1.0, keys=keys)
+        edge = whole.x[:, 0].median()
+        chosen = whole.x[:, 0] > edge
+        part = rule.transport(field, _SOLVER, x, batch, 0.0, 1.0, keys=keys, wanted=lambda y: y[:, 0] > edge)
+        assert (part.x - whole.x).abs().max() < 1e-10
+        assert (part.log_det - whole.log_det)[chosen].abs().max() < 1e-10
+        assert (part.status == Status.OK).all()
+
     def test_a_failing_sample_stays_alone(self) -> None:
         """A sample whose velocity is not a number gets a status; the others keep their numbers."""
         system = plane(3)

@@ -67,6 +67,20 @@ class ProposalConformance(ABC):
         x = draws.x.double()
         assert (space.project(x) - x).abs().max() < 1e-5 * max(1.0, float(x.abs().max()))
 
+    def test_a_density_is_there_where_it_is_wanted(self) -> None:
+        """Draws of which some need a density are the same draws; those have it, the others may lack it."""
+        proposal = self._proposal()
+        whole = self._draw(proposal, 0, 8)
+        edge = whole.x.flatten(1)[:, 0].median()
+        with torch.no_grad():
+            keys = SampleKeys.range(3, "conformance", 0, 8)
+            part = proposal.sample_where(keys, self.system(), lambda x: x.flatten(1)[:, 0] > edge)
+        assert torch.equal(part.x, whole.x)
+        assert torch.equal(part.status, whole.status)
+        chosen = (whole.x.flatten(1)[:, 0] > edge) & (whole.status == 0)
+        off = (part.log_q - whole.log_q)[chosen].abs()
+        assert (off <= self.atol + whole.log_q_err[chosen]).all()
+
     def test_sample_depends_on_its_index_alone(self) -> None:
         """Drawn in parts, in one go or alone: sample i is the same, and differs between seeds and streams."""
         proposal = self._proposal()

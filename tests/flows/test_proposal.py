@@ -68,6 +68,34 @@ def test_sampling_and_evaluation_agree(toys, dtype):
     assert (draws.evaluations > 0).all()
 
 
+def test_densities_that_are_not_wanted_are_not_computed(toys):
+    class Counting(toys.PairField):
+        rows = 0
+
+        def velocity_and_divergence(self, t, x, batch, condition=None):
+            self.rows += len(x)
+            return super().velocity_and_divergence(t, x, batch, condition)
+
+    proposal, system = toys.flow(Counting(), QUADRATURE, scale=0.5), toys.atoms(3)
+    keys = SampleKeys.range(0, "some", 0, 6)
+    asked = []
+
+    def wanted(x):
+        asked.append(x)
+        return x[:, 0, 0] > x[:, 0, 0].median()
+
+    with torch.no_grad():
+        whole = proposal.sample_with_log_prob(keys, system)
+        assert proposal.field.rows == 6 * 21
+        some = proposal.sample_where(keys, system, wanted)
+    assert proposal.field.rows == 6 * 21 + 3 * 21
+    torch.testing.assert_close(asked[0], whole.x)  # in nm, as they are drawn
+    chosen = wanted(whole.x)
+    torch.testing.assert_close(some.log_q[chosen], whole.log_q[chosen])
+    assert some.log_q[~chosen].isnan().all()
+    assert (some.status == Status.OK).all()
+
+
 def test_log_q_has_the_units_of_nm(toys):
     """The same states in scaled coordinates: log q_nm = log q_scaled - 3(N-1) log s."""
     system, keys = toys.atoms(4), SampleKeys.range(0, "s", 0, 8)

@@ -44,7 +44,7 @@ def kit_of(base, component, **methods):
 class Spoiled(LikelihoodRule):
     """The exact rule, spoiled on its way out."""
 
-    def transport(self, field, integrator, x, batch, t0, t1, *, keys, condition=None):
+    def transport(self, field, integrator, x, batch, t0, t1, *, keys, condition=None, wanted=None):
         rule = Augmented(AugmentedConfig())
         moved = rule.transport(field, integrator, x, batch, t0, t1, keys=keys, condition=condition)
         return dataclasses.replace(moved, **self.spoil(moved, keys))
