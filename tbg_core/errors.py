@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_MEMORY: Final = ("can't allocate memory", "out of memory", "not enough memory")
+
 
 class TbgError(Exception):
     """An expected failure, shown by the command line as one line without a traceback.
@@ -51,5 +55,16 @@ class NumericalError(TbgError):
     """A computation that produced no usable number."""
 
 
+class OffSupportError(NumericalError):
+    """No state of those asked for lies where the density is positive."""
+
+
 class ReliabilityWarning(UserWarning):
     """A result that exists but should not be relied on (low ESS, heavy-tailed weights)."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; on a CPU torch says so in the words of a plain RuntimeError."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MEMORY)

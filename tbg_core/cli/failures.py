@@ -8,14 +8,13 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
-from tbg_core.errors import TbgError
+from tbg_core.errors import TbgError, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED: Final = 130
 _RESUMABLE: Final = frozenset({"run", "simulate", "train", "sample", "reweight"})
-_MEMORY: Final = ("can't allocate memory", "out of memory", "not enough memory")
 
 
 def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
@@ -29,7 +28,7 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
         return _print(str(error), error.exit_code)
     if hasattr(error, "format_message"):  # what typer raises for arguments it cannot parse
         return _usage(error, arguments)
-    if _is_memory(error):
+    if is_out_of_memory(error):
         return _print(
             "out of memory. Lower the block (-s sampling.block_size=8) or the batch "
             "(-s training.batch_size=16), use fewer --threads, or raise --max-memory; then add --resume.",
@@ -82,12 +81,6 @@ def _verb(arguments: Sequence[str]) -> str:
     from tbg_core.cli.main import VERBS
 
     return next((a for a in arguments if a in VERBS), "")
-
-
-def _is_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MEMORY)
 
 
 def _print(text: str, code: int) -> int:

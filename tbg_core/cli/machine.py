@@ -10,7 +10,7 @@ from tbg_core.errors import ConfigError
 
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _SIZE: Final = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)I?B?\s*$", re.IGNORECASE)
-_DEVICE: Final = re.compile(r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$")
+_DEVICE: Final = re.compile(r"^(auto|cpu|cuda(:[0-9]+)?)$")
 _SMALLEST: Final = 10**9  # below it, the numerical libraries abort while they are loaded
 _THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
@@ -79,4 +79,7 @@ def check_device(device: str) -> None:
         ConfigError: If it has none of the known forms.
     """
     if not _DEVICE.match(device):
-        raise ConfigError(f"unknown device {device!r}.", fix="Devices are auto, cpu, cuda, cuda:N, mps, xpu.")
+        raise ConfigError(
+            f"unknown device {device!r}.",
+            fix="Devices are auto, cpu, cuda, cuda:N; others may lack double precision.",
+        )

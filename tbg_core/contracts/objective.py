@@ -22,6 +22,9 @@ class Objective(ABC):
     uses_data: ClassVar[bool] = True
     """False if the loss does not depend on the data: it learns from an energy, and data only say which systems."""
 
+    def close(self) -> None:  # noqa: B027 - optional: most hold nothing
+        """Ends what it holds, e.g. worker processes of an energy, when training is over. Default: nothing."""
+
     @abstractmethod
     def loss(self, proposal: Proposal, x: Tensor, batch: Batch, keys: SampleKeys) -> Tensor:
         """Mean loss of a batch, a differentiable scalar.

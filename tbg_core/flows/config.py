@@ -15,8 +15,8 @@ class FlowConfig(ComponentConfig):
     length_scale_nm: float | None = Field(
         None,
         gt=0,
-        description="Length (nm) that is one unit inside the flow. None: the root-mean-square coordinate "
-        "of the training data for molecules, 1 for systems on R^d.",
+        description="Length (nm) that is one unit inside the flow. None: for molecules the root-mean-square coordinate "
+        "about the centroid, of the training data of all of them together; 1 for other systems.",
     )
     dtype: Literal["float32", "float64"] = Field(
         "float32", description="Type of states and network inside the flow; log q is float64 in any case."

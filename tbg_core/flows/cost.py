@@ -192,7 +192,7 @@ def _with(proposal: FlowProposal, field: VectorField, rule: LikelihoodRule) -> F
     other = FlowProposal(
         proposal.config, prior=proposal.prior, field=field, integrator=proposal.integrator, likelihood=rule
     )
-    other.length_scale = proposal.length_scale.clone()
+    other.length_scale, other.t_end = proposal.length_scale.clone(), proposal.t_end
     return other.eval()
 
 

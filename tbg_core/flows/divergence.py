@@ -13,6 +13,8 @@ from weakref import WeakSet
 import torch
 from torch.func import jvp, vmap
 
+from tbg_core.errors import is_out_of_memory
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -100,9 +102,9 @@ def quadratic_forms(
     if field not in _reverse_only:
         try:
             return _forward_mode(velocity, x, tangents)
-        except torch.OutOfMemoryError:
-            raise
-        except (NotImplementedError, RuntimeError):
+        except (NotImplementedError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
             # Not the place to tell a missing derivative from a broken field: the latter fails again below.
             result = _reverse_mode(velocity, x, tangents)
             _reverse_only.add(field)

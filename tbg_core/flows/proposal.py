@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from typing_extensions import override
 
 from tbg_core.contracts.field import Symmetry
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from tbg_core.contracts.system import System
 
 _GROUPS = ("none", "SE3", "E3")
+
+_POOLED: Final = 40_000
+"""About how many states of several molecules their common length scale is taken from: an average needs no more."""
 
 
 class FlowProposal(Proposal):
@@ -133,8 +137,11 @@ class FlowProposal(Proposal):
 
     @override
     def fit_constants(self, systems: Sequence[System], states: Sequence[np.ndarray]) -> None:
-        """Sets the length scale; logits have none, whatever they are like."""
-        if not isinstance(systems[0].space, Logits):
+        """Sets the length scale: one for all molecules, from all of them; logits have none, whatever they are like."""
+        space = systems[0].space
+        if isinstance(space, MeanFree) and len(systems) > 1:
+            self.prepare_training(_together(states))
+        elif not isinstance(space, Logits):
             super().fit_constants(systems, states)
         elif self.config.length_scale_nm is None:
             self.length_scale.fill_(1.0)
@@ -295,3 +302,11 @@ class FlowProposal(Proposal):
         if self.length_scale.dtype != scale.dtype:
             self.length_scale = scale.to(self.length_scale.device)
         return self
+
+
+def _together(states: Sequence[np.ndarray]) -> Tensor:
+    """States [n, N, 3] of all molecules, padded with zeros; where they are many, evenly spread ones of each."""
+    most = max(1, _POOLED // len(states))
+    some = [torch.from_numpy(x[:: max(1, len(x) // most)]) for x in states]
+    size = max(x.shape[1] for x in some)
+    return torch.cat([F.pad(x, (0, 0, 0, size - x.shape[1])) for x in some])

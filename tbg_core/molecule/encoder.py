@@ -93,12 +93,14 @@ class AtomEncoder:
         """
         if system.key not in self._known:
             features = ENCODINGS[self.config.encoding](_molecule(system))
-            made_for = self.config.molecule
-            if features.shape[1] != self.n_features or made_for not in {None, system.key}:
+            made_for, encoding = self.config.molecule, self.config.encoding
+            # The columns of a capped molecule are its own, and may be as many as those of dipeptides.
+            stranger = made_for is None and encoding != "element" and is_capped(_molecule(system))
+            if features.shape[1] != self.n_features or made_for not in {None, system.key} or stranger:
+                only = ", one molecule only" if made_for else ", uncapped peptides only" if stranger else ""
                 raise UnsupportedSystemError(
                     f"{system.name} is not the kind of molecule that this network was made for "
-                    f"({self.n_features} features in the {self.config.encoding} encoding"
-                    f"{', one molecule only' if made_for else ''}; it has {features.shape[1]}).",
+                    f"({self.n_features} features in the {encoding} encoding{only}; it has {features.shape[1]}).",
                     fix="Use a checkpoint trained for it, or train one with --from-scratch.",
                 )
             self._known[system.key] = torch.from_numpy(features)

@@ -75,7 +75,7 @@ def full(molecule: Molecule) -> np.ndarray:
         if _parent_residue(name) not in AMINO_ACIDS or atom_type not in ATOM_TYPES:
             raise UnsupportedSystemError(
                 f"the full encoding knows no atom {molecule.atom_names[i]} of residue {name}{residue + 1}.",
-                fix="Use encoding: element.",
+                fix="Use -s model.encoding=element.",
             )
         blocks.append((residue, AMINO_ACIDS.index(_parent_residue(name)), ATOM_TYPES.index(atom_type)))
     position, amino_acid, atom = zip(*blocks, strict=True)
@@ -146,5 +146,5 @@ def _check_length(molecule: Molecule) -> None:
     if len(molecule.residue_names) > MAX_RESIDUES:
         raise UnsupportedSystemError(
             f"{molecule.name} has {len(molecule.residue_names)} residues; this encoding is made for dipeptides.",
-            fix="Use encoding: element, or cap the peptide and train a network for it alone.",
+            fix="Use --model autoregressive, or -s model.encoding=element, or cap the peptide.",
         )

@@ -61,6 +61,11 @@ class FlowMatching(Objective):
         per_row = squares.where(real, 0.0).sum(dim=1) / real.sum(dim=1)
         return per_row.mean()
 
+    @override
+    def close(self) -> None:
+        if self.forces is not None:
+            self.forces.targets.close()
+
     def _regression(
         self, flow: FlowProposal, x: Tensor, batch: Batch, keys: SampleKeys
     ) -> tuple[Tensor, Tensor, Tensor]:

@@ -40,7 +40,8 @@ class ForceTargets:
 
     If x0 is turned onto x1, the draws that lead to x_t fill the space of those best turned to x_t, orthogonal to its
     rotations, and the size of their orbits enters p(x0 | x_t) as det(tr(M) 1 - M), M = x1^T x0. The space ends where
-    another rotation or a reflection is as good; f = 1 - exp(-gap / (EDGE extent)) vanishes there. Otherwise f = 1.
+    another rotation or a reflection is as good; f = 1 - exp(-gap / (EDGE extent)) vanishes there, and so everywhere for
+    two atoms, which may turn about their own axis. Otherwise f = 1.
 
     The identity without rotations: De Bortoli et al., "Target Score Matching", 2024, arXiv:2402.08667.
 
@@ -136,7 +137,9 @@ def _within(v: Tensor, x: Tensor, system: System, turned: str) -> Tensor:
     axes = torch.eye(3, dtype=v.dtype, device=v.device).view(3, 1, 1, 3)
     turns = torch.linalg.cross(axes.expand(-1, *x.shape), x.expand(3, -1, -1, -1)).transpose(0, 1)
     gram = torch.einsum("bxni,byni->bxy", turns, turns)
-    shares = torch.linalg.solve(gram, torch.einsum("bxni,bni->bx", turns, v))
+    # Of atoms on a line one rotation moves nothing: there the matrix has no inverse.
+    inverse = torch.linalg.pinv(gram, rtol=1e-12, hermitian=True)
+    shares = torch.einsum("bxy,byni,bni->bx", inverse, turns, v)
     return v - torch.einsum("bx,bxni->bni", shares, turns)
 
 

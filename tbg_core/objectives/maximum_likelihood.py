@@ -8,7 +8,7 @@ import torch
 from typing_extensions import override
 
 from tbg_core.contracts.objective import Objective
-from tbg_core.errors import NumericalError
+from tbg_core.errors import OffSupportError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,8 +23,8 @@ class MaximumLikelihood(Objective):
     """-log q(x) of data, in nats per degree of freedom.
 
     The sum over the rows is divided by the sum of their dimensions: every nat counts the same, whatever the size of the
-    system it belongs to. States off the model's support, where log q is -inf, are left out; a batch that has no
-    other is an error.
+    system it belongs to, among the rows that go through the network together. States off the model's support, where
+    log q is -inf, are left out; a batch that has no other is an error.
     """
 
     def __init__(self, config: MaximumLikelihoodConfig) -> None:
@@ -37,7 +37,7 @@ class MaximumLikelihood(Objective):
         log_q = proposal.log_prob_batch(x, batch)
         good = torch.isfinite(log_q)
         if not good.any():
-            raise NumericalError(
+            raise OffSupportError(
                 "no state of a batch lies on the support of the model.",
                 fix="Train on data of the same topology and handedness as the systems.",
             )

@@ -104,6 +104,10 @@ class ReverseKL(Objective):
             dims += len(rows) * system.space.dim
         return total / dims
 
+    @override
+    def close(self) -> None:
+        self.targets.close()
+
 
 @contextmanager
 def _frozen(module: nn.Module) -> Iterator[None]:

@@ -29,3 +29,8 @@ class BoundTargets(dict[str, "Target"]):
 
             self[system.key] = load_target(system, self.energy, self.temperature_K)
         return self[system.key]
+
+    def close(self) -> None:
+        """Ends what the targets hold, worker processes above all; they are bound anew if they are asked for again."""
+        while self:
+            self.popitem()[1].close()

@@ -10,7 +10,7 @@ import torch
 from tbg_core.config.resolve import proposal_reference
 from tbg_core.contracts.proposal import Proposal
 from tbg_core.errors import CheckpointError, ConfigError, TbgError, UnsupportedSystemError
-from tbg_core.pipeline.components import SAMPLING_SLOTS, build_proposal
+from tbg_core.pipeline.components import SAMPLING_SLOTS, adapt_model, build_proposal
 from tbg_core.registry import get_registry
 from tbg_core.registry.shipped import shipped_entries
 from tbg_core.storage.checkpoint import Checkpoint, listed
@@ -54,11 +54,24 @@ def find_checkpoint(config: RunConfig, system: System) -> Path:
     names = list(dict.fromkeys(entry["name"] for opened in shipped for entry in opened.manifest.get("systems", [])))
     known = f" Shipped for {config.model_label}: {listed(names)}." if names else ""
     serving = models_that_serve(config, system)
-    instead = f"Use --model {serving[0]}, which ships one that does; or add" if serving else "Add"
+    ways = [f"use --model {serving[0]}, which ships one that does"] if serving else []
+    with suppress(TbgError):
+        check_trainable(config, system)
+        ways.append("add --from-scratch to simulate and train one first")
+    fix = "; or ".join([*ways, "give --checkpoint DIR."])
     raise CheckpointError(
         f"no checkpoint of {config.model_label} covers {system.name}.{known}",
-        fix=f"{instead} --from-scratch to simulate and train one first, or give --checkpoint DIR.",
+        fix=fix[0].upper() + fix[1:],
     )
+
+
+def check_trainable(config: RunConfig, system: System) -> None:
+    """Builds the model that training on ``system`` would begin with.
+
+    Raises:
+        UnsupportedSystemError: If it cannot be made for the system.
+    """
+    build_proposal(adapt_model(config, [system]), config).atom_classes(system)
 
 
 def _differences(asked: dict[str, Any], have: dict[str, Any]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tbg_core.errors import ConfigError, StorageError
 from tbg_core.molecule import Molecule
-from tbg_core.pipeline.checkpoints import bind_checkpoint, find_checkpoint, load_proposal
+from tbg_core.pipeline.checkpoints import bind_checkpoint, check_trainable, find_checkpoint, load_proposal
 from tbg_core.pipeline.components import build_system, describe_target
 from tbg_core.pipeline.finish import StageClock, finish, label_run, reference_entry, started
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
@@ -55,6 +55,7 @@ def run(
 
     Raises:
         CheckpointError: If there is no model for the system and none is to be made.
+        UnsupportedSystemError: If the model that is to be made cannot be made for the system.
         ConfigError: If a model is given and another is to be made.
         StorageError: If the reference is no simulation of the same distribution.
     """
@@ -65,7 +66,9 @@ def run(
         )
     system = build_system(config)
     progress.say(system.describe() if isinstance(system, Molecule) else f"{system.name}: {system.space.dim} dimensions")
-    if not from_scratch:
+    if from_scratch:
+        check_trainable(config, system)  # or it would be refused after the simulation
+    else:
         checkpoint = checkpoint or known_source(out) or find_checkpoint(config, system)
         config = bind_checkpoint(config, checkpoint)
         load_proposal(config, checkpoint, system, device)  # what cannot be loaded is refused before a folder is begun

@@ -11,7 +11,7 @@ import torch
 
 from tbg_core.datasets.folder import load_data, origin
 from tbg_core.errors import ConfigError
-from tbg_core.pipeline.checkpoints import bind_checkpoint
+from tbg_core.pipeline.checkpoints import bind_checkpoint, resolve_device
 from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
 from tbg_core.pipeline.folder import open_folder, read_provenance, write_provenance
 from tbg_core.pipeline.stages import stage_content
@@ -67,8 +67,6 @@ def train(
     if checkpoint is not None:
         start, config = Checkpoint.open(checkpoint), bind_checkpoint(config, checkpoint)
         content = {**content, **stage_content(config, "train"), "weights": start.manifest["sha256"]}
-    open_folder(out, content, resume=resume)
-    write_provenance(out)
     settings = config.training
     parts = [f.split(settings.validation_fraction) for f in frames]
     training = TrainingData(merge_frames([part[0] for part in parts]))
@@ -77,26 +75,27 @@ def train(
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)  # noqa: TID251 - torch initialises weights from its global generator
         model = adapt_model(config, training.systems)
+        proposal = build_proposal(model if start is None else start.model, config)
+        trainer = Trainer(settings, config.seed, out, resolve_device(device), devices)
+        objective = build_objective(config)
+        # A folder is begun with settings that work: they can be mended without another name for it.
+        open_folder(out, content, resume=resume)
+        write_provenance(out)
         if start is None:
-            proposal = build_proposal(model, config)
             proposal.fit_constants(training.systems, [f.drawn() for f in training.frames])
         else:
             # What followed from the systems that a checkpoint was trained on stays; other systems add to it.
-            proposal = build_proposal(start.model, config)
             start.load_into(proposal)
             model |= proposal.extend_constants(training.systems, [f.drawn(_EXTENDING) for f in training.frames])
         if warning := proposal.training_warning(training.systems):
             progress.say(warning)
-        trainer = Trainer(settings, config.seed, out, device, devices)
         # The loop may compile or move the model; the checkpoint is written from a clean copy.
         clean = copy.deepcopy(proposal)
-        average = trainer.fit(
-            proposal,
-            build_objective(config),
-            training,
-            TrainingData(held_out) if held_out else None,
-            progress,
-        )
+        try:
+            validation = TrainingData(held_out) if held_out else None
+            average = trainer.fit(proposal, objective, training, validation, progress)
+        finally:
+            objective.close()
         clean.load_state_dict(average.tensors)
     save_checkpoint(
         out / CHECKPOINT,

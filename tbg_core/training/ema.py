@@ -16,7 +16,7 @@ class WeightAverage:
     The ramp forgets the initial weights quickly.
 
     Args:
-        module: Whose parameters are averaged; buffers are copied.
+        module: Whose parameters are averaged; buffers, which need not be numbers that can be averaged, are copied.
         decay: Limit of d; 0 keeps the latest weights.
     """
 
@@ -28,8 +28,9 @@ class WeightAverage:
     def update(self, module: nn.Module, step: int) -> None:
         """Takes the weights after step ``step`` (from 1) in."""
         decay = min(self.decay, (1.0 + step) / (10.0 + step))
+        averaged = {name for name, _ in module.named_parameters(remove_duplicate=False)}
         for name, value in module.state_dict().items():
-            if value.dtype.is_floating_point:
+            if name in averaged:
                 self.tensors[name].lerp_(value.to(self.tensors[name]), 1.0 - decay)
             else:
                 self.tensors[name].copy_(value)

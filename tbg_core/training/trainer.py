@@ -1,4 +1,4 @@
-"""The training loop: resumable to the step, on any device that Lightning Fabric knows."""
+"""The training loop: resumable to the step, on one device or several."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
-from tbg_core.errors import NumericalError, StorageError
+from tbg_core.errors import ConfigError, NumericalError, OffSupportError, StorageError
 from tbg_core.randomness import SampleKeys
 from tbg_core.storage.atomic import write_text
 from tbg_core.training.ema import WeightAverage
@@ -78,19 +78,29 @@ class Trainer:
         settings: Steps, batch size, rates, precision, intervals.
         seed: The user's seed.
         folder: Where training state and loss log go.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
-        devices: Number of devices; on a CPU, of processes.
+        device: A CPU or a CUDA device.
+        devices: Number of such devices; on a CPU, of processes.
+
+    Raises:
+        ConfigError: If several devices are wanted of one that is numbered, or a batch has no row for each.
     """
 
     def __init__(
-        self, settings: TrainingSettings, seed: int, folder: Path, device: str = "auto", devices: int = 1
+        self, settings: TrainingSettings, seed: int, folder: Path, device: torch.device, devices: int = 1
     ) -> None:
+        if devices > 1 and device.index is not None:
+            raise ConfigError(f"{device} is one device, not {devices}.", fix=f"Use --device {device.type}.")
+        if settings.batch_size < devices:
+            raise ConfigError(
+                f"a batch of {settings.batch_size} has no row for each of {devices} devices.",
+                fix="Raise training.batch_size, or use fewer --devices.",
+            )
         self.settings, self.seed, self.folder, self.devices = settings, seed, folder, devices
         # A batch need not use every parameter: the density of a molecule without rings has none of a ring.
         several = DDPStrategy(start_method="spawn", find_unused_parameters=True)
         self.fabric = Fabric(
-            accelerator=device,
-            devices=devices,
+            accelerator=device.type,
+            devices=devices if device.index is None else [device.index],
             precision=settings.precision,
             strategy=several if devices > 1 else "auto",
         )
@@ -106,7 +116,7 @@ class Trainer:
         """Trains ``proposal`` in place to the last step; returns its averaged weights.
 
         Raises:
-            NumericalError: If the loss becomes non-finite; the last saved state is kept.
+            NumericalError: If the loss or its gradient becomes non-finite; the last saved state is kept.
         """
         fit = partial(self._fit, proposal, objective, training, validation)
         if self.devices == 1:
@@ -126,13 +136,13 @@ class Trainer:
         progress: Progress,
     ) -> WeightAverage:
         settings = self.settings
-        average = WeightAverage(proposal, settings.ema_decay)
-        optimizer = _optimizer(proposal, settings)
-        first = load_state(self.folder, proposal, optimizer, average)
-        self._truncate_log(first)
         if settings.compile:
             proposal.compile()
-        loss_module, optimizer = self.fabric.setup(_Loss(proposal, objective), optimizer)
+        # Moved to the device first: what is loaded or averaged afterwards lies where the weights are.
+        loss_module, optimizer = self.fabric.setup(_Loss(proposal, objective), _optimizer(proposal, settings))
+        average = WeightAverage(proposal, settings.ema_decay)
+        first = load_state(self.folder, proposal, optimizer, average)
+        self._truncate_log(first)
         with progress.stage("train", total=settings.steps, unit="steps") as bar:
             bar.advance(first, note="resumed" if first else "")
             began, sums, count = time.monotonic(), 0.0, 0
@@ -167,13 +177,14 @@ class Trainer:
             group["lr"] = scheduled_rate(step, settings)
         optimizer.zero_grad()
         value = self._backward(loss_module, *self._draw(training, step, "train"))
-        if settings.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(proposal.parameters(), settings.gradient_clip)
-        if not math.isfinite(value):
-            raise NumericalError(
-                f"the training loss became {value} at step {step + 1}.",
-                fix="Lower training.learning_rate or training.gradient_clip; --resume starts at the last checkpoint.",
-            )
+        most = math.inf if settings.gradient_clip is None else settings.gradient_clip
+        norm = float(torch.nn.utils.clip_grad_norm_(proposal.parameters(), most))
+        for what, number in (("loss", value), ("gradient", norm)):
+            if not math.isfinite(number):
+                raise NumericalError(
+                    f"the training {what} became {number} at step {step + 1}.",
+                    fix="Train in a new --out with a lower training.learning_rate or training.gradient_clip.",
+                )
         optimizer.step()
         return value
 
@@ -182,11 +193,18 @@ class Trainer:
         parts = torch.split(torch.arange(len(x), device=x.device), self.settings.rows_at_once or len(x))
         # Devices average their gradients, and their shares of a batch may differ by a row.
         whole = self.settings.batch_size / self.fabric.world_size
-        value = torch.zeros((), device=x.device)
+        value, lost = torch.zeros((), device=x.device), 0
         for part in parts:
             # Several devices exchange gradients once for each step, with the last part.
             with self.fabric.no_backward_sync(loss_module, enabled=part is not parts[-1]):
-                loss = loss_module(x[part], draw.select(part)) * (len(part) / whole)
+                try:
+                    loss = loss_module(x[part], draw.select(part)) * (len(part) / whole)
+                except OffSupportError:
+                    # The rest of the batch may lie on it; but devices that exchange gradients must all have some.
+                    lost += 1
+                    if lost == len(parts) or self.fabric.world_size > 1:
+                        raise
+                    continue
                 self.fabric.backward(loss)
             value += loss.detach()
         return self._mean(value)

@@ -102,6 +102,31 @@ def test_a_broken_field_says_what_is_broken(toys):
     assert field not in divergence._reverse_only
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB."),
+        RuntimeError("CUDA error: out of memory"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_lack_of_memory_is_no_missing_derivative(toys, error):
+    class Large(type(toys.MlpField(2))):
+        full = True
+
+        def forward(self, t, x, batch, condition=None):
+            if self.full:
+                self.full = False  # the backward passes need less
+                raise error
+            return super().forward(t, x, batch, condition)
+
+    field, batch = Large(2), Batch.single(toys.euclidean(2), 3)
+    with pytest.raises(type(error), match="memory"):
+        exact_divergence(field, torch.zeros(3), torch.randn(3, 2), batch)
+    assert field not in divergence._reverse_only
+
+
 def test_condition_reaches_the_field_row_by_row(toys):
     field = toys.MlpField(2).double()
     x, c = torch.randn(2, 6, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)

@@ -207,6 +207,33 @@ def test_logits_have_no_length_scale_though_they_may_be_shaped_like_atoms(toys):
     assert flow.length_scale == pytest.approx(math.sqrt(1 / 3))
 
 
+def test_several_molecules_share_a_length_scale_that_all_of_them_set(toys):
+    rng = np.random.default_rng(0)
+    systems = [toys.atoms(2), toys.atoms(7)]
+    states = [0.2 * rng.standard_normal((30, 2, 3)) + 5.0, 0.9 * rng.standard_normal((50, 7, 3)) + 5.0]
+    centred = np.concatenate([(x - x.mean(axis=1, keepdims=True)).ravel() for x in states])
+    for order in (slice(None), slice(None, None, -1)):
+        flow = toys.flow(toys.PairField(), AUGMENTED)
+        flow.fit_constants(systems[order], states[order])
+        assert flow.length_scale == pytest.approx(np.sqrt(np.square(centred).mean()), rel=1e-12)
+    given = toys.flow(toys.PairField(), AUGMENTED, scale=0.1)
+    given.fit_constants(systems, states)
+    assert given.length_scale == 0.1
+    alone = toys.flow(toys.PairField(), AUGMENTED)
+    alone.fit_constants(systems[:1], states[:1])
+    assert alone.length_scale == pytest.approx(np.sqrt(np.square(centred[: states[0].size]).mean()), rel=1e-12)
+
+
+def test_of_many_states_evenly_spread_ones_set_the_length_scale(toys):
+    """Pairs whose distance grows in the course of a simulation: the first of them alone would be far off."""
+    distances = np.linspace(0.1, 1.0, 70_000)
+    pairs = np.zeros((len(distances), 2, 3), dtype=np.float32)
+    pairs[:, 0, 0], pairs[:, 1, 0] = 0.5 * distances, -0.5 * distances
+    flow = toys.flow(toys.PairField(), AUGMENTED)
+    flow.fit_constants([toys.atoms(2), toys.atoms(2)], [pairs, pairs])
+    assert flow.length_scale == pytest.approx(np.sqrt(np.square(pairs.astype(float)).mean()), rel=1e-3)
+
+
 def test_centroid_of_data_does_not_enter_the_scale(toys):
     x, _, _ = toys.padded([5, 5], width=5)
     here, there = toys.flow(toys.PairField(), AUGMENTED), toys.flow(toys.PairField(), AUGMENTED)

@@ -71,6 +71,21 @@ def test_a_tripeptide_is_refused_by_the_dipeptide_encoding():
         encodings.full(load_system("AAA"))
 
 
+@pytest.mark.parametrize("encoding", ["backbone", "full"])
+def test_a_network_for_dipeptides_refuses_a_capped_peptide_though_its_columns_are_as_many(encoding):
+    capped = load_system("ACE-MET-ALA-NME")
+    size = encodings.ENCODINGS[encoding](capped).shape[1]
+    assert (encoding, size) in {("backbone", 13), ("full", capped.n_atoms)}
+    trained = EncodingConfig(encoding=encoding, n_features=size, seen=())
+    with pytest.raises(UnsupportedSystemError, match=r"not the kind of molecule .*uncapped peptides only") as caught:
+        AtomEncoder(trained).features(capped)
+    assert caught.value.fix
+    alone = adapt(EncodingConfig(encoding=encoding), [capped])
+    assert AtomEncoder(alone).features(capped).shape[1] == size
+    elements = adapt(EncodingConfig(encoding="element"), [load_system("GF")])
+    assert AtomEncoder(elements).features(capped).shape == (capped.n_atoms, 5)
+
+
 def test_a_trained_network_adds_the_kinds_of_atoms_of_further_molecules_to_its_own():
     glycine = adapt(EncodingConfig(encoding="full"), [load_system("GG")])
     both = adapt(glycine, [load_system("AA")])

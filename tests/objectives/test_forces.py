@@ -140,6 +140,30 @@ def test_rows_do_not_see_one_another():
     assert not mixed[1:3, 3:].any()
 
 
+@pytest.mark.parametrize("turned", ["rotations", "reflections"])
+def test_atoms_on_a_line_have_a_rotation_that_moves_nothing(turned):
+    x = torch.zeros(2, 3, 3, dtype=torch.float64)
+    x[:, :, 2] = torch.tensor([-1.0, 0.0, 1.0])
+    x[1] = CHAIN.space.project(torch.randn(3, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64))
+    v = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    left = forces._within(v, x, PAIR, turned)
+    assert left.sum(1).abs().max() < 1e-12
+    assert torch.linalg.cross(x, left).sum(1).abs().max() < 1e-12  # no angular momentum
+    # On the line: what is along it stays, and across it only what bends it.
+    centred = v[0] - v[0].mean(0)
+    torch.testing.assert_close(left[0, :, 2], centred[:, 2])
+    bend = torch.tensor([1.0, -2.0, 1.0], dtype=torch.float64)
+    torch.testing.assert_close(left[0, :, :2], torch.outer(bend, bend @ v[0, :, :2]) / 6)
+
+
+@pytest.mark.parametrize("turned", ["rotations", "reflections"])
+def test_of_two_atoms_that_were_turned_nothing_is_taken_out(turned):
+    """All of their states are at the edge."""
+    dimer = Toy("dimer", MeanFree(2), ((0, 1),))
+    noise, _, _ = noise_of(targets(dimer), dimer, 64, turned, 0.05)
+    assert noise.abs().max() < 1e-9
+
+
 def test_an_energy_that_fails_takes_nothing_out():
     noise, _, _ = noise_of(targets(CHAIN, fails=True), CHAIN, 8, "rotations", 0.05)
     assert not noise[::2].any()

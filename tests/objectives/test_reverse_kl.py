@@ -11,8 +11,9 @@ from tbg_core.contracts.energy import ThermodynamicState
 from tbg_core.contracts.proposal import Draws, Proposal
 from tbg_core.contracts.system import Batch
 from tbg_core.errors import ConfigError
+from tbg_core.objectives.config import ReverseKLConfig
 from tbg_core.objectives.conformance import STIFFNESS, TestReverseKL
-from tbg_core.objectives.reverse_kl import reverse_kl
+from tbg_core.objectives.reverse_kl import ReverseKL, reverse_kl
 from tbg_core.priors.config import GaussianConfig
 from tbg_core.priors.gaussian import Gaussian
 from tbg_core.randomness import SampleKeys
@@ -55,6 +56,20 @@ def test_its_gradient_is_that_of_the_divergence():
     proposal = normal(0.5)
     terms(proposal, 20000).loss.backward()
     assert float(proposal.log_width.grad) == pytest.approx(2 * 0.25 * STIFFNESS - 2, abs=0.1)
+
+
+def test_targets_are_closed_with_it_and_bound_anew():
+    ends = []
+
+    class Ending:
+        def close(self):
+            ends.append(self)
+
+    objective = ReverseKL(ReverseKLConfig(energy="double-well"))
+    objective.targets["a"] = objective.targets["b"] = Ending()
+    objective.close()
+    assert len(ends) == 2
+    assert not objective.targets
 
 
 def test_draws_far_above_the_median_are_left_out_and_counted():

@@ -9,9 +9,11 @@ import pytest
 
 from tbg_core.config.load import make_config
 from tbg_core.config.resolve import resolve
-from tbg_core.errors import CheckpointError
-from tbg_core.pipeline.checkpoints import find_checkpoint
+from tbg_core.errors import CheckpointError, UnsupportedSystemError
+from tbg_core.pipeline.checkpoints import check_trainable, find_checkpoint
 from tbg_core.pipeline.components import build_system
+from tbg_core.pipeline.progress import NullProgress
+from tbg_core.pipeline.run import run
 
 ROOT = Path(__file__).parents[2]
 LISTS = ROOT / "plugins/tbg-data-dipeptides/src/tbg_data_dipeptides"
@@ -72,6 +74,7 @@ def test_a_network_that_sees_elements_alone_has_not_seen_all_molecules(system):
         ("e3nn", "GF", "Use --model autoregressive, which ships one that does; or add --from-scratch"),
         ("e3nn", "ACE-ALA-NME", "Use --model autoregressive, which"),
         ("egnn", "ACE-PRO-NME", "Add --from-scratch"),
+        ("egnn", "AAA", "Use --model autoregressive, which ships one that does; or give --checkpoint"),
     ],
 )
 def test_a_model_without_a_checkpoint_for_a_molecule_names_one_that_has(model, system, fix):
@@ -79,3 +82,21 @@ def test_a_model_without_a_checkpoint_for_a_molecule_names_one_that_has(model, s
     with pytest.raises(CheckpointError, match=f"no checkpoint of {model} covers {system}") as caught:
         find_checkpoint(config, build_system(config))
     assert caught.value.fix.startswith(fix)
+
+
+@pytest.mark.parametrize("options", [{}, {"encoding": "backbone"}, {"encoding": "element", "n_features": 4}], ids=str)
+def test_what_a_model_cannot_be_made_for_is_refused_before_it_is_simulated(options, tmp_path):
+    short = {"walkers": 1, "frames": 1, "block_frames": 1}
+    asked = {"system": "AAA", "model": {"name": "egnn", **options}, "simulation": short}
+    config = resolve(make_config(asked), needs=("system", "model", "energy", "sampler", "objective", "dynamics"))
+    with pytest.raises(UnsupportedSystemError) as caught:
+        run(config, tmp_path / "out", from_scratch=True, progress=NullProgress())
+    assert not (tmp_path / "out").exists()
+    if not options:
+        assert caught.value.fix.startswith("Use --model autoregressive")
+
+
+@pytest.mark.parametrize("model", ["autoregressive", {"name": "egnn", "encoding": "element"}], ids=str)
+def test_the_models_that_are_named_instead_can_be_made(model):
+    config = resolve(make_config({"system": "AAA", "model": model}), needs=("system", "model"))
+    check_trainable(config, build_system(config))

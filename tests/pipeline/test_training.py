@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tbg_core.config.settings import TrainingSettings
+from tbg_core.contracts.objective import Objective
 from tbg_core.datasets import load_data
-from tbg_core.errors import CheckpointError, NumericalError, StorageError
+from tbg_core.errors import CheckpointError, ConfigError, NumericalError, OffSupportError, StorageError
+from tbg_core.objectives.flow_matching import FlowMatching
 from tbg_core.pipeline.components import adapt_model, build_objective, build_proposal
 from tbg_core.pipeline.folder import open_folder
 from tbg_core.pipeline.progress import NullProgress
@@ -44,14 +46,16 @@ def fit(tiny, tiny_run, tmp_path):
     """Trains the tiny model in a folder; returns averaged weights, last weights and the log without its times."""
 
     def run(folder, progress=None, objective="flow-matching", devices=1, **training):
-        config = tiny(training=training, objective=objective)
+        named = isinstance(objective, str)
+        config = tiny(training=training, **({"objective": objective} if named else {}))
         frames, held_out = load_data(tiny_run.simulation)[0].split(0.1)
         torch.manual_seed(0)  # noqa: TID251 - as the pipeline does
         proposal = build_proposal(adapt_model(config, [frames.system]), config)
         proposal.prepare_training(torch.from_numpy(frames.positions[:]))
-        trainer = Trainer(config.training, config.seed, tmp_path / folder, "cpu", devices)
+        trainer = Trainer(config.training, config.seed, tmp_path / folder, torch.device("cpu"), devices)
         data = (TrainingData([frames]), TrainingData([held_out]))
-        average = trainer.fit(proposal, build_objective(config), *data, progress or NullProgress())
+        loss = build_objective(config) if named else objective
+        average = trainer.fit(proposal, loss, *data, progress or NullProgress())
         lines = (tmp_path / folder / LOG).read_text().splitlines()
         return average.tensors, dict(proposal.state_dict()), [line.split(",")[:3] for line in lines]
 
@@ -146,12 +150,67 @@ def test_a_loss_that_is_not_finite_ends_the_job_and_keeps_the_last_state(fit):
     assert int(state["step"]) >= 1
 
 
+class _Slipping(Objective):
+    """A loss that is finite at step 2 while its gradient is not, and rows that have no density."""
+
+    def __init__(self, off_support=()):
+        self.calls, self.off_support = 0, off_support
+
+    def loss(self, proposal, x, batch, keys):
+        self.calls += 1
+        if set(keys.index.tolist()) <= set(self.off_support):
+            raise OffSupportError("off the support.")
+        total = sum(p.sum() for p in proposal.parameters())
+        return (total - total.detach()).abs().sqrt() if self.calls == 2 else total**2
+
+
+def test_a_gradient_that_is_not_finite_ends_the_job_before_the_step(fit):
+    with pytest.raises(NumericalError, match=r"training gradient became .* at step 2") as caught:
+        fit("broken", steps=2, checkpoint_every=1, objective=_Slipping())
+    assert "new --out" in caught.value.fix
+    state = load_file(fit.folder / "broken" / FILE)
+    assert int(state["step"]) == 1
+    assert all(torch.isfinite(v).all() for v in state.values())
+
+
+def test_parts_of_a_batch_off_the_support_are_left_out(fit):
+    settings = {"steps": 1, "batch_size": 8, "rows_at_once": 2}
+    assert fit("some", objective=_Slipping(off_support=[2, 3]), **settings)[2][-1][0] == "1"
+    with pytest.raises(OffSupportError):
+        fit("none", objective=_Slipping(off_support=range(8)), **settings)
+
+
+def test_more_devices_than_rows_are_refused(fit):
+    with pytest.raises(ConfigError, match="no row for each of 3 devices"):
+        fit("few", devices=3, batch_size=2)
+
+
+def test_a_device_that_is_not_there_begins_no_folder(tiny, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"cuda:7.* not available"):
+        train(tiny(), [tiny_run.simulation], tmp_path / "t", resume=False, device="cuda:7", progress=NullProgress())
+    assert not (tmp_path / "t").exists()
+
+
+def test_an_objective_is_closed_when_training_ends_or_fails(tiny, tiny_run, tmp_path, monkeypatch):
+    closed = []
+
+    def close(self):
+        closed.append(self)
+
+    monkeypatch.setattr(FlowMatching, "close", close)
+    for name, progress in (("whole", NullProgress()), ("cut", StopsAt(2))):
+        with suppress(KeyboardInterrupt):
+            train(tiny(), [tiny_run.simulation], tmp_path / name, resume=False, device="cpu", progress=progress)
+    assert len(closed) == 2
+
+
 def test_a_state_of_another_model_is_refused(fit, tiny, tiny_run, tmp_path):
     fit("here")
     other = tiny(model={"name": "mlp", "width": 16})
     frames = load_data(tiny_run.simulation)[0]
     proposal = build_proposal(adapt_model(other, [frames.system]), other)
-    trainer = Trainer(other.training, other.seed, tmp_path / "here", "cpu")
+    trainer = Trainer(other.training, other.seed, tmp_path / "here", torch.device("cpu"))
     with pytest.raises(CheckpointError, match="of another model"):
         trainer.fit(proposal, build_objective(other), TrainingData([frames]), None, NullProgress())
     path = tmp_path / "here" / FILE
@@ -296,6 +355,14 @@ def test_the_average_follows_its_recurrence():
         assert float(average.tensors["weight"]) == pytest.approx(expected, rel=1e-12)
     assert int(average.tensors["num_batches_tracked"]) == 11  # counted, not averaged
     assert average.tensors["weight"].data_ptr() != module.weight.data_ptr()
+
+
+def test_buffers_are_copied_though_they_may_not_be_numbers():
+    module = torch.nn.Linear(2, 2)
+    module.register_buffer("allowed", torch.tensor([0.0, -torch.inf]))
+    average = WeightAverage(module, decay=0.9)
+    average.update(module, 1)
+    assert torch.equal(average.tensors["allowed"], module.allowed)
 
 
 def test_no_decay_keeps_the_latest_weights():

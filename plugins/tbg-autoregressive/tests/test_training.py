@@ -66,7 +66,7 @@ def fit(molecule, shaken, tmp_path_factory):
         settings = TrainingSettings(
             steps=steps, batch_size=16, learning_rate=5e-3, warmup_steps=2, checkpoint_every=4, log_every=6
         )
-        trainer = Trainer(settings, 1, root / folder, "cpu")
+        trainer = Trainer(settings, 1, root / folder, torch.device("cpu"))
         objective = MaximumLikelihood(MaximumLikelihoodConfig())
         average = trainer.fit(model, objective, TrainingData(frames), None, progress or NullProgress())
         losses = [float(line.split(",")[1]) for line in (root / folder / LOG).read_text().splitlines()[1:]]

@@ -107,5 +107,5 @@ def test_the_checkpoint_for_a_molecule_is_found(text, folder):
 
 def test_a_longer_peptide_is_told_what_to_do():
     config = resolve(make_config({"system": "GGG", "model": "egnn"}), ("system", "model"))
-    with pytest.raises(CheckpointError, match=r"no checkpoint of egnn covers GGG.*--from-scratch"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint of egnn covers GGG.*--model autoregressive"):
         find_checkpoint(config, molecule("GGG"))

@@ -128,6 +128,22 @@ def test_a_model_that_is_no_field_is_refused(capsys):
     assert "autoregressive is no vector field" in text.err
 
 
+def test_a_fresh_flow_of_what_is_no_molecule_is_refused(capsys):
+    code, text = bench(capsys, "--model", "mlp", "--molecules", "double-well")
+    assert code == 2
+    assert "double-well is no molecule" in text.err
+    assert "--molecules such as" in text.err
+
+
+def test_variants_end_at_the_time_of_the_flow():
+    proposal, system, _ = build_flow("ACE-NME", Model(layers=1, width=8))
+    proposal.t_end = 0.25
+    plan = Plan(samples=1, rounds=1, stages=1)
+    found = measure(proposal, system, proposal.integrator, plan, lambda _: None)
+    for row in found["variants"][2:]:  # the others are timed on a stage
+        assert row["log_q_error"]["max"] < 0.05
+
+
 def test_a_flow_without_samples_says_so():
     proposal, system, _ = build_flow("ACE-NME", Model(layers=2, width=8))
     with torch.no_grad():

@@ -14,6 +14,7 @@ from tbg_core.config.resolve import resolve
 from tbg_core.errors import ConfigError
 from tbg_core.flows.cost import Plan, measure
 from tbg_core.flows.proposal import FlowProposal
+from tbg_core.molecule import Molecule
 from tbg_core.pipeline.checkpoints import load_proposal, shipped_checkpoints
 from tbg_core.pipeline.components import adapt_model, build_proposal, build_system
 from tbg_core.registry import get_registry
@@ -61,7 +62,7 @@ def measure_all(molecules: tuple[str, ...], model: Model, plan: Plan, advance: C
         advance: Told of each of the ``steps(plan)`` steps that a molecule takes.
 
     Raises:
-        ConfigError: If a checkpoint is no continuous flow.
+        ConfigError: If a checkpoint is no continuous flow, or a system without one is no molecule.
         CheckpointError: If it is for other molecules.
         UnsupportedSystemError: If a molecule is not understood.
     """
@@ -93,6 +94,11 @@ def build_flow(molecule: str, model: Model) -> tuple[FlowProposal, System, str]:
         if not isinstance(proposal, FlowProposal):
             raise ConfigError(f"the checkpoint {folder} is no continuous flow.", fix="Give one of a flow.")
         return proposal, system, f"trained ({folder.name})"
+    if not isinstance(system, Molecule):
+        raise ConfigError(
+            f"{system.name} is no molecule, and a fresh flow is measured at the size of one.",
+            fix="Give --molecules such as ACE-ALA-NME,FA, or a trained flow: --checkpoint DIR.",
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.seed)  # noqa: TID251 - torch initialises weights from its global generator
         proposal = build_proposal(adapt_model(config, [system]), config)
@@ -104,6 +110,6 @@ def build_flow(molecule: str, model: Model) -> tuple[FlowProposal, System, str]:
             for output, scale in _OUTPUTS.items():
                 if name.endswith(output):
                     torch.nn.init.normal_(weight, std=scale / math.sqrt(weight.shape[1]))
-    proposal.prepare_training(torch.as_tensor(system.reference).unsqueeze(0))  # type: ignore[attr-defined]
+    proposal.prepare_training(torch.as_tensor(system.reference).unsqueeze(0))
     parameters = sum(p.numel() for p in proposal.field.parameters())
     return proposal.eval(), system, f"fresh {model.field}, not trained ({parameters:,} parameters, seed {model.seed})"
