@@ -58,7 +58,8 @@ def default_for(registry: Registry, kind: str, basis: Basis, usual: str) -> str:
     # A proposal that is a default knows its own field; a field is made a flow of.
     kinds = ("proposal", "field") if kind == "proposal" else (kind,)
     try:
-        if all(basis.fits(s) for k in kinds for s in registry.specs(k) if s.name == usual):
+        named = [s for k in kinds for s in registry.specs(k) if s.name == usual]
+        if not basis.classes or (named and all(basis.fits(s) for s in named)):
             return usual
     except TbgError:
         return usual

@@ -8,6 +8,7 @@ import pytest
 
 from tbg_core.config.load import dump_config, load_config, make_config
 from tbg_core.config.resolve import resolve
+from tbg_core.config.suitability import Basis, default_for
 from tbg_core.errors import ConfigError
 from tbg_core.registry import get_registry
 from tbg_core.registry.naming import FIRST_PARTY
@@ -53,6 +54,14 @@ def test_defaults_follow_the_system():
     molecule = resolve(make_config({"system": "GF"}), RUN)
     assert names(molecule) == {"prior": "harmonic", "dynamics": "engine", "energy": "openmm"}
     assert molecule.model["field"]["name"] == "egnn"
+
+
+def test_where_the_usual_one_is_not_installed_another_that_fits_is_taken():
+    registry = get_registry()
+    classes = {"vectors": "mlp", "molecules": "egnn", "paths": "elsewhere"}
+    for kind, expected in classes.items():
+        assert default_for(registry, "proposal", Basis("it", frozenset({kind})), "elsewhere") == expected
+    assert default_for(registry, "proposal", Basis("it", frozenset()), "elsewhere") == "elsewhere"
 
 
 def test_in_training_they_follow_the_data_or_else_the_model():
