@@ -39,7 +39,8 @@ class Ensemble:
         system: What was sampled.
         temperature_K: Temperature of the target.
         positions: States [n, *event], float32, nm for molecules, in the system's atom order.
-        log_q: Log proposal density on the canonical domain [n], float64.
+        log_q: Log proposal density on the canonical domain [n], float64; nan where it was not needed, for samples
+            that are not valid.
         reduced_energy: u = U/kT [n], float64.
         valid: True where the sample lies in the canonical domain and every number is finite [n].
         log_q_err: Estimated absolute error of ``log_q`` [n].

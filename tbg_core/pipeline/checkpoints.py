@@ -31,8 +31,8 @@ SERVES: Final = 0.5
 def find_checkpoint(config: RunConfig, system: System) -> Path:
     """The checkpoint that a plugin ships for this model and system: trained on it, or else covering most of it.
 
-    Of several that cover it alike it is the one whose options differ least from those of the run, and then the one that
-    was trained on the fewest molecules, the specialist.
+    Of several that cover it alike it is one that contradicts nothing that was set, of those the one whose options
+    differ least from those of the run, and then the one that was trained on the fewest molecules, the specialist.
 
     Raises:
         CheckpointError: If there is none; lists what there is.
@@ -43,6 +43,7 @@ def find_checkpoint(config: RunConfig, system: System) -> Path:
     ranks = {
         opened.folder: (
             coverage(config, opened, system) or 0.0,
+            _binds(config, opened.folder),
             -_differences(asked, opened.model),
             -len(opened.molecules),
         )
@@ -72,6 +73,15 @@ def check_trainable(config: RunConfig, system: System) -> None:
         UnsupportedSystemError: If it cannot be made for the system.
     """
     build_proposal(adapt_model(config, [system]), config).atom_classes(system)
+
+
+def _binds(config: RunConfig, checkpoint: Path) -> bool:
+    """Whether the run may use it as it is configured: see :func:`bind_checkpoint`."""
+    try:
+        bind_checkpoint(config, checkpoint)
+    except CheckpointError:
+        return False
+    return True
 
 
 def _differences(asked: dict[str, Any], have: dict[str, Any]) -> int:
