@@ -87,7 +87,8 @@ class Quadrature(LikelihoodRule):
             )
             values = divergence.double().view(len(rows), len(nodes)) @ weights.T
             integrals = integrals.index_copy(0, rows, values)
-        counted = torch.zeros(len(x), dtype=torch.bool, device=x.device).index_fill(0, good, True)  # noqa: FBT003 - value
+        counted = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        counted[good] = True
         return finish(solution, integrals[:, 0], (integrals[:, 0] - integrals[:, 1]).abs(), counted)
 
     def _graded(self, s: np.ndarray, t0: float, t1: float, batch: Batch) -> tuple[np.ndarray, np.ndarray]:

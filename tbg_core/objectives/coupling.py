@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _ROUNDS = 5
-"""Most turns and exchanges by turns; the gain of more is small."""
+"""Most turns and exchanges by turns: a bound on the work, for a coupling need not be the best one."""
 
 
 def optimal_rotation(x: Tensor, y: Tensor, *, reflections: bool = False) -> Tensor:

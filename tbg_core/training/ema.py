@@ -22,15 +22,15 @@ class WeightAverage:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
+        self._averaged = {name for name, _ in module.named_parameters(remove_duplicate=False)}
         self.tensors: dict[str, Tensor] = {k: v.detach().clone() for k, v in module.state_dict().items()}
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
         """Takes the weights after step ``step`` (from 1) in."""
         decay = min(self.decay, (1.0 + step) / (10.0 + step))
-        averaged = {name for name, _ in module.named_parameters(remove_duplicate=False)}
         for name, value in module.state_dict().items():
-            if name in averaged:
+            if name in self._averaged:
                 self.tensors[name].lerp_(value.to(self.tensors[name]), 1.0 - decay)
             else:
                 self.tensors[name].copy_(value)
