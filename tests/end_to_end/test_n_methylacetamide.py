@@ -9,7 +9,7 @@ import pytest
 
 from tbg_core.config.load import load_config
 from tbg_core.config.resolve import resolve
-from tbg_core.ensemble import Ensemble
+from tbg_core.ensemble import Ensemble, Validity
 from tbg_core.pipeline.progress import NullProgress
 from tbg_core.pipeline.run import run
 
@@ -38,6 +38,7 @@ def test_every_stage_runs_on_a_real_molecule(tmp_path):
     )
     assert ensemble.attempted == 8
     assert np.array_equal(np.isfinite(ensemble.log_q), ensemble.valid)
+    assert not np.isin(ensemble.status, [Validity.INTEGRATION_FAILED, Validity.NONFINITE_DENSITY]).any()
     assert not ensemble.reliability.reliable
     for name in ("metrics.json", "report.html", "weights.csv", "topology.pdb", "config.yaml", "provenance.json"):
         assert (tmp_path / "run" / name).stat().st_size > 0, name

@@ -20,7 +20,7 @@ import torch
 import yaml
 
 import tbg_core
-from tbg_core.ensemble import Ensemble
+from tbg_core.ensemble import Ensemble, Validity
 
 SETTINGS = Path(__file__).with_name("swaps.yaml")
 
@@ -104,9 +104,10 @@ def check(ensemble: Ensemble, energy: str) -> None:
     metrics = json.loads((ensemble.folder / "metrics.json").read_text())
     assert (ensemble.folder / "report.html").is_file()
     assert metrics["energy"] == energy
-    assert metrics["attempted"] == ensemble.attempted == 8
+    assert metrics["attempted"] == ensemble.attempted == 16
     assert metrics["valid"] == ensemble.valid.sum() > 0
     assert np.array_equal(np.isfinite(ensemble.log_q), ensemble.valid)
+    assert not np.isin(ensemble.status, [Validity.INTEGRATION_FAILED, Validity.NONFINITE_DENSITY]).any()
     assert np.isfinite(ensemble.log_weights[ensemble.valid]).all()
 
 
@@ -116,6 +117,7 @@ def check_agreement(ensembles: list[Ensemble]) -> None:
     for other in ensembles[1:]:
         assert np.abs(other.positions - first.positions).max() < 1e-3
         assert np.array_equal(other.valid, first.valid)
+        assert first.valid.sum() >= 8  # invalid draws have no density
         assert np.abs(other.log_q - first.log_q)[first.valid].max() < 0.05
 
 
